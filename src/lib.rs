@@ -1,1 +1,7 @@
-//! x
+//! The metadata authority of Timestore: which datasets exist, what their rows look like, which files make up each version,
+//! where the files lie, and when they may go.
+//!
+//! A request takes two hops: a GraphQL resolver, then the [`store`]. See ARCHITECTURE.md for the map.
+
+pub mod auth;
+pub mod store;

@@ -1,1 +1,13 @@
-//! x
+//! The tables of schema `timestore`, as steps that are applied in order and never edited once applied, and the migrator
+//! that applies them beside other users of the same database.
+//!
+//! Steps are SQL, written once in the PostgreSQL spelling and translated for SQLite by [`dialect`]. See this crate's README
+//! for how to add one.
+
+pub mod dialect;
+mod migrator;
+mod script;
+mod steps;
+
+pub use migrator::{MigrateError, Migrator, StepStatus};
+pub use script::{Direction, script};

@@ -1,0 +1,245 @@
+//! The migrator: applies steps one transaction at a time, under a lock of its own, and touches nothing but `timestore`.
+//!
+//! It works on a connection of its own, on which names are unqualified: on PostgreSQL `search_path` is set for each
+//! transaction, on SQLite the file itself is opened. The ledger lives beside the tables.
+
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use crate::steps::STEPS;
+
+/// The table that records which steps were applied.
+pub(crate) const LEDGER: &str = "seaql_migrations";
+
+/// The key of our advisory lock: the first eight bytes of SHA-256 of `timestore.migrate`.
+const LOCK_KEY: i64 = 6_361_737_787_814_896_216;
+
+/// How long a migrator waits for another one, or for locks on our own tables, before it gives up.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often it looks whether its turn has come.
+const POLL: Duration = Duration::from_millis(100);
+
+/// What can go wrong while migrating.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database has steps that this binary does not know.
+    #[error("the database has step {0}, which this version of timestore does not know: upgrade timestore")]
+    TooNew(String),
+    /// Steps are pending.
+    #[error("{0} migration step(s) pending: run `timestore migrate up`, or start with --migrate")]
+    Pending(usize),
+    /// Another migrator, or a lock on our tables, did not go away in time.
+    #[error("gave up after {} s waiting for another migration, or for a lock on a timestore table", PATIENCE.as_secs())]
+    Busy,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+/// A step, and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it was applied.
+    pub applied: bool,
+}
+
+/// Applies steps to one database.
+pub struct Migrator {
+    connection: DatabaseConnection,
+}
+
+struct Steps;
+
+impl MigratorTrait for Steps {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        STEPS.iter().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+impl Migrator {
+    /// Connects to the database at `url`; for SQLite, makes the file if there is none.
+    pub async fn connect(url: &str) -> Result<Self, MigrateError> {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        options.map_sqlx_sqlite_opts(|options| {
+            options.create_if_missing(true).busy_timeout(PATIENCE).foreign_keys(true)
+        });
+        Ok(Self { connection: Database::connect(options).await? })
+    }
+
+    /// Applies pending steps, all of them or the first `limit`; returns how many.
+    pub async fn up(&self, limit: Option<u32>) -> Result<u32, MigrateError> {
+        self.each_step(limit, async |transaction| {
+            Steps::install(transaction).await?;
+            if Self::statuses(transaction).await?.iter().all(|step| step.applied) {
+                return Ok(false);
+            }
+            Steps::up(transaction, Some(1)).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Takes applied steps back, newest first, all of them or `limit`; returns how many. When none is left, the ledger
+    /// goes too.
+    pub async fn down(&self, limit: Option<u32>) -> Result<u32, MigrateError> {
+        self.each_step(limit, async |transaction| {
+            if !Self::statuses(transaction).await?.iter().any(|step| step.applied) {
+                return Ok(false);
+            }
+            Steps::down(transaction, Some(1)).await?;
+            if !Self::statuses(transaction).await?.iter().any(|step| step.applied) {
+                transaction.execute_unprepared(&format!("drop table {LEDGER}")).await?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Every step, and whether the database has it. Changes nothing, and makes no ledger.
+    pub async fn status(&self) -> Result<Vec<StepStatus>, MigrateError> {
+        let transaction = self.begin(AccessMode::ReadOnly).await?;
+        let statuses = Self::statuses(&transaction).await?;
+        transaction.rollback().await?;
+        Ok(statuses)
+    }
+
+    /// Fails unless the database has exactly the steps of this binary.
+    pub async fn check(&self) -> Result<(), MigrateError> {
+        match self.status().await?.iter().filter(|step| !step.applied).count() {
+            0 => Ok(()),
+            pending => Err(MigrateError::Pending(pending)),
+        }
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) -> Result<(), MigrateError> {
+        Ok(self.connection.close().await?)
+    }
+
+    /// Runs `step` in transactions of its own, until it says that nothing is left or `limit` is reached.
+    async fn each_step(
+        &self,
+        limit: Option<u32>,
+        step: impl AsyncFn(&DatabaseTransaction) -> Result<bool, MigrateError>,
+    ) -> Result<u32, MigrateError> {
+        let mut done = 0;
+        let mut waited = Duration::ZERO;
+        while limit.is_none_or(|limit| done < limit) {
+            let transaction = self.begin(AccessMode::ReadWrite).await?;
+            if !take_turn(&transaction).await? {
+                transaction.rollback().await?;
+                wait(&mut waited).await?;
+                continue;
+            }
+            match step(&transaction).await {
+                Ok(true) => {
+                    transaction.commit().await?;
+                    done += 1;
+                }
+                Ok(false) => {
+                    transaction.commit().await?;
+                    break;
+                }
+                Err(MigrateError::Database(error)) if is_lock_timeout(&error) => {
+                    transaction.rollback().await?;
+                    wait(&mut waited).await?;
+                }
+                Err(error) => {
+                    transaction.rollback().await?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn begin(&self, access: AccessMode) -> Result<DatabaseTransaction, MigrateError> {
+        let writing = matches!(access, AccessMode::ReadWrite);
+        let options = TransactionOptions {
+            sqlite_transaction_mode: writing.then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.connection.begin_with_options(options).await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            transaction.execute_unprepared("set local search_path to timestore").await?;
+            transaction.execute_unprepared("set local lock_timeout to '5s'").await?;
+        }
+        Ok(transaction)
+    }
+
+    async fn statuses(transaction: &DatabaseTransaction) -> Result<Vec<StepStatus>, MigrateError> {
+        let applied = applied(transaction).await?;
+        if let Some(unknown) = applied.iter().find(|name| !STEPS.iter().any(|step| step.name == *name)) {
+            return Err(MigrateError::TooNew(unknown.clone()));
+        }
+        Ok(STEPS
+            .iter()
+            .map(|step| StepStatus { name: step.name.to_owned(), applied: applied.iter().any(|name| name == step.name) })
+            .collect())
+    }
+}
+
+/// On PostgreSQL, takes our advisory lock until the end of the transaction, and makes the schema where it is missing;
+/// false when another migrator has the lock. On SQLite the transaction itself is the lock.
+async fn take_turn(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(true);
+    }
+    if !query_bool(transaction, &format!("select pg_try_advisory_xact_lock({LOCK_KEY})")).await? {
+        return Ok(false);
+    }
+    // `create schema if not exists` asks for rights on the database even where the schema exists.
+    if !query_bool(transaction, "select exists (select 1 from pg_namespace where nspname = 'timestore')").await? {
+        transaction.execute_unprepared("create schema timestore").await?;
+    }
+    Ok(true)
+}
+
+/// The names of the applied steps; none where there is no ledger.
+async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let exists = match transaction.get_database_backend() {
+        DbBackend::Postgres => format!("select to_regclass('timestore.{LEDGER}') is not null"),
+        _ => format!("select exists (select 1 from sqlite_master where type = 'table' and name = '{LEDGER}')"),
+    };
+    if !query_bool(transaction, &exists).await? {
+        return Ok(Vec::new());
+    }
+    let sql = format!("select version from {LEDGER} order by version");
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    transaction.query_all_raw(statement).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+async fn query_bool(transaction: &DatabaseTransaction, sql: &str) -> Result<bool, DbErr> {
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    match transaction.query_one_raw(statement).await? {
+        Some(row) => row.try_get_by_index(0),
+        None => Ok(false),
+    }
+}
+
+async fn wait(waited: &mut Duration) -> Result<(), MigrateError> {
+    if *waited >= PATIENCE {
+        return Err(MigrateError::Busy);
+    }
+    tokio::time::sleep(POLL).await;
+    *waited += POLL;
+    Ok(())
+}
+
+/// Whether PostgreSQL gave up waiting for a lock (SQLSTATE 55P03).
+fn is_lock_timeout(error: &DbErr) -> bool {
+    use sea_orm::{RuntimeErr, sqlx};
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    matches!(&**error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))
+}

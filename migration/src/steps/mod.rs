@@ -1,0 +1,57 @@
+//! The steps, in order. A step is added at the end; one that has been applied anywhere is never edited.
+
+mod m20261123_000001_datasets;
+mod m20261123_000002_manifests;
+mod m20261123_000003_drafts;
+mod m20261123_000004_publishing;
+mod m20261123_000005_lifecycle;
+mod m20261123_000006_trail;
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+use crate::dialect;
+
+/// One step: the SQL that applies it, and the SQL that takes it back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) up: &'static str,
+    pub(crate) down: &'static str,
+}
+
+/// All steps, oldest first.
+pub(crate) const STEPS: &[Step] = &[
+    m20261123_000001_datasets::STEP,
+    m20261123_000002_manifests::STEP,
+    m20261123_000003_drafts::STEP,
+    m20261123_000004_publishing::STEP,
+    m20261123_000005_lifecycle::STEP,
+    m20261123_000006_trail::STEP,
+];
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, self.up).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, self.down).await
+    }
+}
+
+async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    for statement in dialect::statements(manager.get_database_backend(), sql) {
+        connection.execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}

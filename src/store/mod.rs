@@ -1,0 +1,43 @@
+//! The metadata access layer: every transaction and every invariant of the catalog. A file a noun.
+//!
+//! One public write is one transaction, begun and committed in that method; helpers inside someone else's transaction end in
+//! `_in_txn`. Nothing here knows GraphQL; all that differs between the databases is in [`backend`].
+
+pub mod backend;
+pub mod change;
+pub mod clock;
+pub mod coverage;
+pub mod dataset;
+pub mod draft;
+pub mod error;
+pub mod manifest;
+pub mod page;
+pub mod partition;
+pub mod publish;
+pub mod reference;
+pub mod retention_policy;
+pub mod schema_version;
+pub mod snapshot;
+pub mod storage_target;
+pub mod watermark;
+
+mod trail;
+
+use std::sync::Arc;
+
+use sea_orm::DatabaseConnection;
+
+pub use clock::Clock;
+pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
+pub use page::{Page, Rows};
+pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTargetRef};
+
+/// The catalog. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    /// Where transactions that write begin: on SQLite, the one connection that may.
+    writer: DatabaseConnection,
+    /// Where everything else is read.
+    reader: DatabaseConnection,
+    clock: Arc<dyn Clock>,
+}

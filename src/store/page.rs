@@ -1,0 +1,53 @@
+//! Keyset pages: so many rows after, or before, a key.
+
+/// Which rows of an ordered list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Page<K> {
+    /// At most so many.
+    pub limit: u32,
+    /// Only rows after this key.
+    pub after: Option<K>,
+    /// Only rows before this key.
+    pub before: Option<K>,
+    /// Take the last ones, not the first. The rows come in the list's order all the same.
+    pub backwards: bool,
+}
+
+impl<K> Page<K> {
+    /// The first rows, after `after`.
+    pub const fn first(limit: u32, after: Option<K>) -> Self {
+        Self { limit, after, before: None, backwards: false }
+    }
+}
+
+/// The rows of a page, in the list's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Whether the list goes on in the direction of reading.
+    pub has_more: bool,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), has_more: false }
+    }
+}
+
+impl<T> Rows<T> {
+    /// From the rows of a query that asked for one more than `page` takes, in the direction of reading.
+    pub fn from_query<K>(page: &Page<K>, mut rows: Vec<T>) -> Self {
+        let has_more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        if page.backwards {
+            rows.reverse();
+        }
+        Self { rows, has_more }
+    }
+
+    /// The same page, of something else.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Rows<U> {
+        Rows { rows: self.rows.into_iter().map(f).collect(), has_more: self.has_more }
+    }
+}

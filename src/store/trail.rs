@@ -1,0 +1,1 @@
+//! The trail of a mutation: its audit event and its change-feed row.
