@@ -4,4 +4,5 @@
 //! A request takes two hops: a GraphQL resolver, then the [`store`]. See ARCHITECTURE.md for the map.
 
 pub mod auth;
+pub mod model;
 pub mod store;

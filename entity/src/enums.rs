@@ -167,6 +167,8 @@ text_enum!(
         SchemaVersionCreated = "schema_version_created",
         /// A manifest was published.
         ManifestPublished = "manifest_published",
+        /// A watermark moved without a manifest.
+        WatermarkAdvanced = "watermark_advanced",
         /// A snapshot was created.
         SnapshotCreated = "snapshot_created",
         /// A snapshot was deleted.

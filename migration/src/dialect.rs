@@ -9,6 +9,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("bigint generated always as identity primary key", "integer primary key autoincrement"),
     ("(pg_current_xact_id()::text::bigint)", "0"),
     ("jsonb_typeof(", "json_type("),
+    (" collate \"C\"", ""),
     (" jsonb", " text"),
     (" uuid", " blob"),
     (" timestamptz", " text"),

@@ -1,45 +1,17 @@
-//! Datasets and their heads.
+//! Datasets and their heads, read. See [`super::dataset_write`] for how they change.
 
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
-use timestore_entity::dataset::Model as Dataset;
-use timestore_entity::dataset_head::Model as DatasetHead;
-use timestore_entity::enums::{CompatibilityMode, DatasetStatus, FileFormat};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use timestore_entity::dataset::{Column, Entity, Model as Dataset};
+use timestore_entity::dataset_head::{self, Model as DatasetHead};
+use timestore_entity::enums::DatasetStatus;
 use timestore_entity::ids::DatasetId;
 
-use super::{DatasetRef, Page, Result, Rows, Store, StorageTargetRef};
-use crate::auth::Requester;
-
-/// A dataset to create.
-#[derive(Clone, Debug)]
-pub struct DatasetCreate {
-    pub slug: String,
-    pub name: String,
-    pub description: Option<String>,
-    pub write_format: FileFormat,
-    pub default_storage_target: Option<StorageTargetRef>,
-    pub compatibility: CompatibilityMode,
-    pub read_scopes: Option<Vec<String>>,
-    pub write_scopes: Option<Vec<String>>,
-    pub metadata: Option<Json>,
-}
-
-/// Changes to a dataset. `None` leaves a value as it is, `Some(None)` clears it.
-#[derive(Clone, Debug)]
-pub struct DatasetUpdate {
-    pub dataset: DatasetRef,
-    pub expected_revision: Option<i32>,
-    pub name: Option<String>,
-    pub description: Option<Option<String>>,
-    pub status: Option<DatasetStatus>,
-    pub default_storage_target: Option<Option<StorageTargetRef>>,
-    pub compatibility: Option<CompatibilityMode>,
-    pub read_scopes: Option<Option<Vec<String>>>,
-    pub write_scopes: Option<Option<Vec<String>>>,
-    /// Merged by top-level key; a null value deletes the key. `Some(None)` clears all.
-    pub metadata: Option<Option<Json>>,
-}
+use super::backend::Sql;
+use super::storage_target::storage_target_find_in_txn;
+use super::{DatasetRef, Fault, Page, Result, Rows, StorageTargetRef, Store};
+use crate::model::naming;
 
 /// Which datasets a list holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,20 +27,111 @@ pub struct DatasetFilter {
 }
 
 impl Store {
-    /// Creates a dataset. Creating it again with equal fields returns it.
-    pub async fn dataset_create(&self, by: &Requester, input: DatasetCreate) -> Result<Dataset> { todo!() }
-    /// Changes a dataset.
-    pub async fn dataset_update(&self, by: &Requester, input: DatasetUpdate) -> Result<Dataset> { todo!() }
-    /// Archives a dataset; archiving it again changes nothing.
-    pub async fn dataset_archive(&self, by: &Requester, dataset: &DatasetRef, reason: Option<String>) -> Result<Dataset> { todo!() }
     /// The dataset that `dataset` names, if there is one.
-    pub async fn dataset_find(&self, dataset: &DatasetRef) -> Result<Option<Dataset>> { todo!() }
+    pub async fn dataset_find(&self, dataset: &DatasetRef) -> Result<Option<Dataset>> {
+        dataset_find_in_txn(&self.reader, dataset).await
+    }
+
     /// The datasets with these ids.
-    pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> { todo!() }
+    pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> {
+        let datasets = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(&self.reader).await?;
+        Ok(datasets.into_iter().map(|dataset| (dataset.id, dataset)).collect())
+    }
+
     /// The heads of these datasets.
-    pub async fn dataset_heads(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetHead>> { todo!() }
+    pub async fn dataset_heads(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetHead>> {
+        let select = dataset_head::Entity::find();
+        let heads = select.filter(dataset_head::Column::DatasetId.is_in(ids.iter().copied())).all(&self.reader).await?;
+        Ok(heads.into_iter().map(|head| (head.dataset_id, head)).collect())
+    }
+
     /// A page of the datasets that `filter` lets through, by slug, ascending, or descending where asked.
-    pub async fn dataset_page(&self, filter: &DatasetFilter, descending: bool, page: &Page<String>) -> Result<Rows<Dataset>> { todo!() }
+    pub async fn dataset_page(
+        &self,
+        filter: &DatasetFilter,
+        descending: bool,
+        page: &Page<String>,
+    ) -> Result<Rows<Dataset>> {
+        let mut sql = Sql::new(&self.reader);
+        let mut conditions = self.conditions(filter, &mut sql).await?;
+        let keyset = page.keyset(&mut sql, "slug", descending);
+        conditions.extend(keyset.conditions);
+        let text = format!("select * from timestore.datasets where {} {}", conditions.join(" and "), keyset.order);
+        Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
+    }
+
     /// How many datasets `filter` lets through.
-    pub async fn dataset_count(&self, filter: &DatasetFilter) -> Result<u64> { todo!() }
+    pub async fn dataset_count(&self, filter: &DatasetFilter) -> Result<u64> {
+        let mut sql = Sql::new(&self.reader);
+        let conditions = self.conditions(filter, &mut sql).await?;
+        let text = format!("select count(*) from timestore.datasets where {}", conditions.join(" and "));
+        let rows = sql.rows(&self.reader, text).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
+        let mut conditions = vec!["true".to_owned()];
+        let status = filter.status.or((!filter.include_archived).then_some(DatasetStatus::Active));
+        if let Some(status) = status {
+            conditions.push(format!("status = {}", sql.bind(status.as_str())));
+        }
+        if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
+            naming::description(search).map_err(|message| Fault::invalid(&["filter", "search"], message))?;
+            let pattern = sql.bind(format!("%{}%", escape_like(&search.to_lowercase())));
+            let matches = |column| format!("lower({column}) like {pattern} escape '\\'");
+            let columns = ["slug", "name", "coalesce(description, '')"].map(matches);
+            conditions.push(format!("({})", columns.join(" or ")));
+        }
+        if let Some(target) = &filter.storage_target {
+            let target = storage_target_find_in_txn(&self.reader, target).await?;
+            conditions.push(match target {
+                Some(target) => format!("default_storage_target_id = {}", sql.bind(target.id)),
+                None => "false".to_owned(),
+            });
+        }
+        Ok(conditions)
+    }
+}
+
+/// The dataset that `dataset` names, as `connection` sees it.
+pub(super) async fn dataset_find_in_txn(
+    connection: &impl ConnectionTrait,
+    dataset: &DatasetRef,
+) -> Result<Option<Dataset>> {
+    Ok(match dataset {
+        DatasetRef::Id(id) => Entity::find_by_id(*id).one(connection).await?,
+        DatasetRef::Slug(slug) => match naming::slug(slug) {
+            Ok(slug) => Entity::find().filter(Column::Slug.eq(slug)).one(connection).await?,
+            Err(_) => None,
+        },
+        DatasetRef::Unknown(_) => None,
+    })
+}
+
+/// The dataset that a mutation names at `dataset`, and must exist.
+pub(super) async fn dataset_get_in_txn(connection: &impl ConnectionTrait, dataset: &DatasetRef) -> Result<Dataset> {
+    let found = dataset_find_in_txn(connection, dataset).await?;
+    Ok(found.ok_or_else(|| dataset_not_found(dataset))?)
+}
+
+/// The fault of a mutation that names a dataset that is not there.
+pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
+    match dataset {
+        DatasetRef::Slug(slug) => {
+            let message = format!("no dataset has the slug {:?}", slug.chars().take(120).collect::<String>());
+            Fault::not_found(&["dataset", "slug"], message)
+        }
+        _ => Fault::not_found(&["dataset", "id"], "expected the id of an existing dataset"),
+    }
+}
+
+/// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here.
+pub(super) async fn head_lock_in_txn(transaction: &DatabaseTransaction, id: DatasetId) -> Result<DatasetHead> {
+    let head = dataset_head::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+    head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -8,6 +8,8 @@ pub mod change;
 pub mod clock;
 pub mod coverage;
 pub mod dataset;
+pub mod dataset_write;
+pub mod diff;
 pub mod draft;
 pub mod error;
 pub mod manifest;
@@ -21,11 +23,14 @@ pub mod snapshot;
 pub mod storage_target;
 pub mod watermark;
 
+mod faults;
+mod keyed;
 mod trail;
+mod visible;
 
 use std::sync::Arc;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 
 pub use clock::Clock;
 pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
@@ -40,4 +45,27 @@ pub struct Store {
     /// Where everything else is read.
     reader: DatabaseConnection,
     clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    /// Opens the catalog. Its tables must be there: see `timestore_migration`.
+    pub fn new(connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
+        Self { writer: connections.writer, reader: connections.reader, clock }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Closes all connections, once they are idle.
+    pub async fn close(self) -> Result<()> {
+        self.writer.close().await?;
+        Ok(self.reader.close().await?)
+    }
+
+    /// Begins a transaction that writes.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        backend::begin(&self.writer).await
+    }
 }

@@ -1,5 +1,7 @@
 //! Keyset pages: so many rows after, or before, a key.
 
+use super::backend::Sql;
+
 /// Which rows of an ordered list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page<K> {
@@ -49,5 +51,34 @@ impl<T> Rows<T> {
     /// The same page, of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Rows<U> {
         Rows { rows: self.rows.into_iter().map(f).collect(), has_more: self.has_more }
+    }
+}
+
+/// A page of an ordered list in SQL.
+pub(super) struct Keyset {
+    /// Conditions on the key.
+    pub(super) conditions: Vec<String>,
+    /// The order and the limit, one row more than the page takes.
+    pub(super) order: String,
+    /// The direction in which rows come.
+    pub(super) direction: &'static str,
+    /// How the limit is named.
+    pub(super) limit: String,
+}
+
+impl<K: Clone + Into<sea_orm::Value>> Page<K> {
+    /// This page of a list ordered by the unique column `key`.
+    pub(super) fn keyset(&self, sql: &mut Sql, key: &str, descending: bool) -> Keyset {
+        let (beyond, behind) = if descending { ("<", ">") } else { (">", "<") };
+        let mut conditions = Vec::new();
+        if let Some(after) = &self.after {
+            conditions.push(format!("{key} {beyond} {}", sql.bind(after.clone())));
+        }
+        if let Some(before) = &self.before {
+            conditions.push(format!("{key} {behind} {}", sql.bind(before.clone())));
+        }
+        let direction = if descending == self.backwards { "asc" } else { "desc" };
+        let limit = sql.bind(i64::from(self.limit) + 1);
+        Keyset { conditions, order: format!("order by {key} {direction} limit {limit}"), direction, limit }
     }
 }

@@ -2,19 +2,26 @@
 
 use std::collections::HashMap;
 
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
 use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_entity::partition::Model as Partition;
 
+use super::backend::{FirstOfEach, Relation, Sql, first_of_each};
+use super::keyed::{group, rows_by_id};
 use super::manifest::ManifestKey;
+use super::visible::{ByManifest, COLUMNS, PARENTS, Scope, position};
 use super::{Page, Result, Rows, Store};
-use crate::model::predicate::{ColumnPredicate, KeyPredicate};
+use crate::model::predicate::{ColumnPredicate, KeyPredicate, columns_may_match, key_may_match};
 
-/// A partition, by its key.
+/// A partition, by its key: the dataset and the id.
 pub type PartitionKey = (DatasetId, PartitionId);
 
 /// Where a partition stands in a list of files: its start time, then its id.
 pub type PartitionPosition = (Timestamp, PartitionId);
+
+/// How many files are read at a time while predicates are applied, at first and at most.
+const BATCH: (u32, u32) = (256, 8_192);
 
 /// Which files of a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,35 +58,205 @@ pub struct Pruning {
     pub pruned_by_columns: u64,
 }
 
-/// Which side of a change of versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Files that the later version has and the earlier one has not.
-    Added,
-    /// Files that the earlier version has and the later one has not.
-    Removed,
+/// Why a file is left out.
+enum Ruled {
+    In,
+    OutByKey,
+    OutByColumns,
 }
 
-/// The difference between two versions of a dataset. A file that is equal (target, path, size, checksum) in both is on neither side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DiffKey {
-    pub dataset_id: DatasetId,
-    pub from: i32,
-    pub to: i32,
-    pub side: Side,
+impl PartitionFilter {
+    fn has_predicates(&self) -> bool {
+        !(self.keys.is_empty() && self.columns.is_empty())
+    }
+
+    fn rule(&self, file: &Partition) -> Ruled {
+        if !self.keys.iter().all(|predicate| key_may_match(predicate, &file.partition_key)) {
+            return Ruled::OutByKey;
+        }
+        let statistics = file.column_statistics.as_ref();
+        if !self.columns.iter().all(|predicate| columns_may_match(predicate, statistics)) {
+            return Ruled::OutByColumns;
+        }
+        Ruled::In
+    }
 }
 
 impl Store {
     /// The partitions with these keys.
-    pub async fn partitions_by_key(&self, keys: &[PartitionKey]) -> Result<HashMap<PartitionKey, Partition>> { todo!() }
+    pub async fn partitions_by_key(&self, keys: &[PartitionKey]) -> Result<HashMap<PartitionKey, Partition>> {
+        let keys = keys.iter().map(|(dataset, id)| (*dataset, id.0));
+        let rows: Vec<Partition> = rows_by_id(&self.reader, "partitions", keys).await?;
+        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.id), row)).collect())
+    }
+
     /// The same page of the files of each version, by start time, then id. Fails where a version has expired.
-    pub async fn partition_pages(&self, keys: &[ManifestKey], query: &PartitionQuery) -> Result<HashMap<ManifestKey, Rows<Partition>>> { todo!() }
+    ///
+    /// Two statements for all versions; with predicates, which are applied here, one more for each batch of files read.
+    pub async fn partition_pages(
+        &self,
+        keys: &[ManifestKey],
+        query: &PartitionQuery,
+    ) -> Result<ByManifest<Rows<Partition>>> {
+        let scope = Scope::find(&self.reader, keys).await?;
+        if !query.filter.has_predicates() {
+            return self.scope_pages(&scope, query.filter.window, &query.page, query.with_statistics).await;
+        }
+        let mut pages = HashMap::new();
+        for &key in &scope.keys {
+            let one = Scope { keys: vec![key], span_classes: scope.span_classes };
+            let mut rows = Vec::new();
+            let wanted = query.page.limit as usize + 1;
+            self.scan(&one, &query.filter, query.page.after, query.with_statistics, |ruled, file| {
+                if matches!(ruled, Ruled::In) {
+                    rows.push(file);
+                }
+                rows.len() < wanted
+            })
+            .await?;
+            pages.insert(key, Rows::from_query(&query.page, rows));
+        }
+        Ok(pages)
+    }
+
     /// How many files of each version a filter lets through, and why it leaves the others out.
-    pub async fn partition_prunings(&self, keys: &[ManifestKey], filter: &PartitionFilter) -> Result<HashMap<ManifestKey, Pruning>> { todo!() }
-    /// The same page of what each version itself added or removed (`Side`), by start time, then id.
-    pub async fn partition_pages_changed(&self, keys: &[ManifestKey], side: Side, page: &Page<PartitionPosition>) -> Result<HashMap<ManifestKey, Rows<Partition>>> { todo!() }
-    /// A page of one side of a difference, by start time, then id.
-    pub async fn partition_diff_page(&self, diff: &DiffKey, page: &Page<PartitionPosition>) -> Result<Rows<Partition>> { todo!() }
-    /// How many files one side of a difference has.
-    pub async fn partition_diff_count(&self, diff: &DiffKey) -> Result<u64> { todo!() }
+    pub async fn partition_prunings(
+        &self,
+        keys: &[ManifestKey],
+        filter: &PartitionFilter,
+    ) -> Result<ByManifest<Pruning>> {
+        let scope = Scope::find(&self.reader, keys).await?;
+        if !filter.has_predicates() {
+            return self.scope_counts(&scope, filter.window).await;
+        }
+        let mut prunings = HashMap::new();
+        for &key in &scope.keys {
+            let one = Scope { keys: vec![key], span_classes: scope.span_classes };
+            let mut pruning = Pruning::default();
+            self.scan(&one, filter, None, false, |ruled, _| {
+                pruning.considered += 1;
+                match ruled {
+                    Ruled::In => pruning.selected += 1,
+                    Ruled::OutByKey => pruning.pruned_by_key += 1,
+                    Ruled::OutByColumns => pruning.pruned_by_columns += 1,
+                }
+                true
+            })
+            .await?;
+            prunings.insert(key, pruning);
+        }
+        Ok(prunings)
+    }
+
+    /// Shows `each` the files in the filter's window, in order, with what the predicates say of them, until it has enough.
+    /// Memory is bounded by the batch.
+    async fn scan(
+        &self,
+        scope: &Scope,
+        filter: &PartitionFilter,
+        after: Option<PartitionPosition>,
+        with_statistics: bool,
+        mut each: impl FnMut(Ruled, Partition) -> bool,
+    ) -> Result<()> {
+        let with_statistics = with_statistics || !filter.columns.is_empty();
+        let mut page = Page::first(BATCH.0, after);
+        loop {
+            let mut batches = self.scope_pages(scope, filter.window, &page, with_statistics).await?;
+            let batch = batches.drain().next().map(|(_, batch)| batch).unwrap_or_default();
+            page.after = batch.rows.last().map(|file| (file.start_time, file.id));
+            page.limit = (page.limit * 2).min(BATCH.1);
+            for file in batch.rows {
+                if !each(filter.rule(&file), file) {
+                    return Ok(());
+                }
+            }
+            if !batch.has_more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same page of the files of each version in a window, in one statement.
+    pub(super) async fn scope_pages(
+        &self,
+        scope: &Scope,
+        window: Option<(Timestamp, Timestamp)>,
+        page: &Page<PartitionPosition>,
+        with_statistics: bool,
+    ) -> Result<ByManifest<Rows<Partition>>> {
+        let mut files = Vec::new();
+        for Relation { from, mut sql } in scope.relations(&self.reader) {
+            let (conditions, direction) = position(&mut sql, page);
+            let branches = scope.branches(&mut sql, window, &conditions);
+            let limit = sql.bind(i64::from(page.limit) + 1);
+            let select = FirstOfEach {
+                columns: &columns(with_statistics),
+                parents: PARENTS,
+                of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
+                children: "timestore.partitions",
+                branches: &branches,
+                order: &[("start_time", direction), ("id", direction)],
+                limit: &limit,
+            };
+            let text = first_of_each(&sql, &select);
+            files.extend(by_manifest(&self.reader, sql, text).await?);
+        }
+        Ok(pages_of(page, files))
+    }
+
+    /// How many files of each version overlap a window, in one statement.
+    async fn scope_counts(
+        &self,
+        scope: &Scope,
+        window: Option<(Timestamp, Timestamp)>,
+    ) -> Result<ByManifest<Pruning>> {
+        let mut counts = HashMap::new();
+        for Relation { from, mut sql } in scope.relations(&self.reader) {
+            let count = |branch| format!("(select count(*) from timestore.partitions as child where {branch})");
+            let mut terms: Vec<String> = scope.branches(&mut sql, window, &[]).into_iter().map(count).collect();
+            terms.push("0".to_owned());
+            let text = format!(
+                "select parent.dataset_id, parent.version, {} as n from {PARENTS} \
+                 where (parent.dataset_id, parent.version) in (select * from {from})",
+                terms.join(" + ")
+            );
+            for row in sql.rows(&self.reader, text).await? {
+                let n = row.try_get::<i64>("", "n").or_else(|_| row.try_get::<i32>("", "n").map(i64::from))?;
+                let pruning = Pruning { considered: n.unsigned_abs(), selected: n.unsigned_abs(), ..Pruning::default() };
+                counts.insert((row.try_get("", "dataset_id")?, row.try_get("", "version")?), pruning);
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// The columns of a partition, with or without those that are large.
+pub(super) fn columns(with_statistics: bool) -> String {
+    let large = if with_statistics {
+        "child.column_statistics, child.bloom_filters"
+    } else {
+        "null as column_statistics, null as bloom_filters"
+    };
+    format!("{COLUMNS}, {large}")
+}
+
+/// Files as they come, each with the version that it was read for.
+pub(super) async fn by_manifest(
+    connection: &impl ConnectionTrait,
+    sql: Sql,
+    text: String,
+) -> Result<Vec<(i32, Partition)>> {
+    let rows = sql.rows(connection, text).await?;
+    let read = |row| Ok((sea_orm::QueryResult::try_get(row, "", "manifest_version")?, Partition::from_query_result(row, "")?));
+    rows.iter().map(read).collect()
+}
+
+/// Sorts files into pages by start time, then id.
+pub(super) fn pages_of(
+    page: &Page<PartitionPosition>,
+    files: Vec<(i32, Partition)>,
+) -> ByManifest<Rows<Partition>> {
+    let key_of = |(version, file): &(i32, Partition)| ((file.dataset_id, *version), (file.start_time, file.id));
+    let pages = group(page, files, key_of, false);
+    pages.into_iter().map(|(key, page)| (key, page.map(|(_, file)| file))).collect()
 }

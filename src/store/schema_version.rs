@@ -2,21 +2,38 @@
 
 use std::collections::HashMap;
 
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+};
+use serde_json::json;
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::dataset_head::{self, Model as DatasetHead};
+use timestore_entity::enums::{ChangeKind, CompatibilityMode};
 use timestore_entity::ids::DatasetId;
-use timestore_entity::schema_version::{Field, Model as SchemaVersion};
+use timestore_entity::schema_version::{ActiveModel, Column, Entity, Field, Fields, Model as SchemaVersion};
 
-use super::{DatasetRef, Page, Result, Rows, Store};
+use super::backend::Sql;
+use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::faults::Faults;
+use super::keyed::{DatasetList, pages_by_dataset, rows_by_number};
+use super::trail::Trail;
+use super::{DatasetRef, FaultKind, Page, Result, Rows, SchemaRef, Store};
 use crate::auth::Requester;
-use crate::model::compatibility::Compatibility;
+use crate::model::checksum::schema_checksum;
+use crate::model::compatibility::{Compatibility, CompatibilityKind, check_fields, compare};
 
-/// A schema version, by its key.
+/// A schema version, by its key: the dataset and the version.
 pub type SchemaVersionKey = (DatasetId, i32);
 
 /// Fields that a dataset should have.
 #[derive(Clone, Debug)]
 pub struct SchemaVersionCreate {
+    /// The dataset.
     pub dataset: DatasetRef,
+    /// The fields.
     pub fields: Vec<Field>,
+    /// What people should know about them.
     pub description: Option<String>,
     /// Only say what would happen.
     pub dry_run: bool,
@@ -31,13 +48,169 @@ pub struct SchemaVersionCreated {
     pub compatibility: Option<Compatibility>,
 }
 
+/// What fields, or a version, come to under the lock of the head.
+pub(super) enum Resolved {
+    /// A version that exists.
+    Existing(SchemaVersion),
+    /// Fields that become the next version.
+    New(Vec<Field>),
+}
+
 impl Store {
     /// Gives a dataset a schema version with these fields; one that has them already is reused.
-    pub async fn schema_version_create(&self, by: &Requester, input: SchemaVersionCreate) -> Result<SchemaVersionCreated> { todo!() }
+    pub async fn schema_version_create(
+        &self,
+        by: &Requester,
+        input: SchemaVersionCreate,
+    ) -> Result<SchemaVersionCreated> {
+        let transaction = self.begin().await?;
+        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
+        let mut head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let mut faults = Faults::default();
+        if let Some(description) = &input.description {
+            faults.check(&["description"], crate::model::naming::description(description));
+        }
+        let newest = newest_in_txn(&transaction, dataset.id).await?;
+        let compatibility = newest.map(|newest| compare(&newest.fields.0, &input.fields));
+        let fields = SchemaRef::Fields(input.fields);
+        let resolved = resolve_in_txn(&transaction, &dataset, Some(&fields), &mut faults, &["fields"]).await?;
+        faults.finish()?;
+        let schema_version = match resolved {
+            Some(Resolved::Existing(existing)) => Some(existing),
+            Some(Resolved::New(fields)) if !input.dry_run => {
+                let created = self.insert_in_txn(&transaction, by, &dataset, &mut head, fields, input.description).await?;
+                let head = dataset_head::ActiveModel {
+                    dataset_id: Set(dataset.id),
+                    latest_schema_version: Set(head.latest_schema_version),
+                    ..Default::default()
+                };
+                head.update(&transaction).await?;
+                transaction.commit().await?;
+                Some(created)
+            }
+            _ => None,
+        };
+        Ok(SchemaVersionCreated { schema_version, compatibility })
+    }
+
+    /// Inserts the next schema version and counts it in `head`, which the caller writes.
+    pub(super) async fn insert_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        dataset: &Dataset,
+        head: &mut DatasetHead,
+        fields: Vec<Field>,
+        description: Option<String>,
+    ) -> Result<SchemaVersion> {
+        head.latest_schema_version += 1;
+        let now = self.clock.now();
+        let created = SchemaVersion {
+            dataset_id: dataset.id,
+            version: head.latest_schema_version,
+            checksum: schema_checksum(&fields),
+            fields: Fields(fields),
+            description,
+            created_by: by.subject.clone(),
+            created_at: now,
+        };
+        Entity::insert(ActiveModel::from(created.clone())).exec_without_returning(transaction).await?;
+        let trail = Trail {
+            action: "createSchemaVersion",
+            kind: ChangeKind::SchemaVersionCreated,
+            dataset: Some(dataset),
+            version: None,
+            detail: json!({ "schemaVersion": created.version, "checksum": created.checksum }),
+        };
+        self.trail_in_txn(transaction, by, now, trail).await?;
+        Ok(created)
+    }
+
     /// The schema versions with these keys.
-    pub async fn schema_versions_by_key(&self, keys: &[SchemaVersionKey]) -> Result<HashMap<SchemaVersionKey, SchemaVersion>> { todo!() }
+    pub async fn schema_versions_by_key(
+        &self,
+        keys: &[SchemaVersionKey],
+    ) -> Result<HashMap<SchemaVersionKey, SchemaVersion>> {
+        let rows: Vec<SchemaVersion> = rows_by_number(&self.reader, "schema_versions", "version", keys).await?;
+        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.version), row)).collect())
+    }
+
     /// The newest schema version of each dataset.
-    pub async fn schema_versions_latest(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, SchemaVersion>> { todo!() }
+    pub async fn schema_versions_latest(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, SchemaVersion>> {
+        let pages = self.schema_version_pages(ids, &Page::first(1, None)).await?;
+        Ok(pages.into_iter().filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row))).collect())
+    }
+
     /// The same page of each dataset's schema versions, newest first.
-    pub async fn schema_version_pages(&self, ids: &[DatasetId], page: &Page<i32>) -> Result<HashMap<DatasetId, Rows<SchemaVersion>>> { todo!() }
+    pub async fn schema_version_pages(
+        &self,
+        ids: &[DatasetId],
+        page: &Page<i32>,
+    ) -> Result<HashMap<DatasetId, Rows<SchemaVersion>>> {
+        let list = DatasetList { table: "schema_versions", key: "version", descending: true };
+        pages_by_dataset(&self.reader, &list, ids, page, |row: &SchemaVersion| (row.dataset_id, row.version)).await
+    }
+}
+
+/// What `schema` comes to: the newest version where none is named, an earlier one with equal fields, or fields that the
+/// dataset's mode allows to follow. Faults are added at `path`.
+pub(super) async fn resolve_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: &Dataset,
+    schema: Option<&SchemaRef>,
+    faults: &mut Faults,
+    path: &[&str],
+) -> Result<Option<Resolved>> {
+    match schema {
+        None => Ok(newest_in_txn(transaction, dataset.id).await?.map(Resolved::Existing)),
+        Some(SchemaRef::Version(version)) => {
+            let found = Entity::find_by_id((dataset.id, *version)).one(transaction).await?;
+            if found.is_none() {
+                faults.add(path, FaultKind::NotFound, format!("the dataset has no schema version {version}"));
+            }
+            Ok(found.map(Resolved::Existing))
+        }
+        Some(SchemaRef::Fields(fields)) => resolve_fields_in_txn(transaction, dataset, fields, faults, path).await,
+    }
+}
+
+async fn resolve_fields_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: &Dataset,
+    fields: &[Field],
+    faults: &mut Faults,
+    path: &[&str],
+) -> Result<Option<Resolved>> {
+    let wrong = check_fields(fields);
+    if !wrong.is_empty() {
+        for (index, field, message) in wrong {
+            let index = index.to_string();
+            faults.invalid(&[path, &[&index, field]].concat(), message);
+        }
+        return Ok(None);
+    }
+    let same = Column::Checksum.eq(schema_checksum(fields));
+    let same = Entity::find().filter(Column::DatasetId.eq(dataset.id)).filter(same).one(transaction).await?;
+    if let Some(same) = same {
+        return Ok(Some(Resolved::Existing(same)));
+    }
+    if let Some(newest) = newest_in_txn(transaction, dataset.id).await? {
+        let compatibility = compare(&newest.fields.0, fields);
+        if compatibility.kind == CompatibilityKind::Breaking && dataset.compatibility == CompatibilityMode::Additive {
+            let message = format!("the fields cannot follow schema version {}", newest.version);
+            let Compatibility { reasons, plan, .. } = compatibility;
+            faults.add(path, FaultKind::SchemaIncompatible { reasons, plan }, message);
+            return Ok(None);
+        }
+    }
+    Ok(Some(Resolved::New(fields.to_vec())))
+}
+
+async fn newest_in_txn(connection: &impl ConnectionTrait, id: DatasetId) -> Result<Option<SchemaVersion>> {
+    let mut sql = Sql::new(connection);
+    let text = format!(
+        "select * from timestore.schema_versions where dataset_id = {} order by version desc limit 1",
+        sql.bind(id)
+    );
+    Ok(sql.one(connection, text).await?)
 }

@@ -2,18 +2,26 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
-use timestore_entity::enums::StorageKind;
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use serde_json::{Value as Json, json};
+use timestore_entity::enums::{ChangeKind, StorageKind};
 use timestore_entity::ids::StorageTargetId;
-use timestore_entity::storage_target::Model as StorageTarget;
+use timestore_entity::storage_target::{ActiveModel, Column, Entity, Model as StorageTarget};
 
-use super::{Page, Result, Rows, Store, StorageTargetRef};
+use super::faults::Faults;
+use super::trail::Trail;
+use super::{Fault, FaultKind, Page, Result, Rows, StorageTargetRef, Store, StoreError, backend};
 use crate::auth::Requester;
+use crate::model::naming;
 
 /// What a storage target should be.
 #[derive(Clone, Debug)]
 pub struct StorageTargetUpsert {
-    /// The target to change: one with this id, else one with this name, else a new one.
+    /// The target to change: this one, else the one with the name, else a new one.
     pub id: Option<StorageTargetRef>,
     /// Its name.
     pub name: String,
@@ -30,22 +38,155 @@ pub struct StorageTargetUpsert {
 impl Store {
     /// Creates a storage target, or brings the one with the same id or name to what is asked.
     pub async fn storage_target_upsert(&self, by: &Requester, input: StorageTargetUpsert) -> Result<StorageTarget> {
-        todo!()
+        let input = checked(input)?;
+        match self.storage_target_upsert_once(by, &input).await {
+            // Someone else has just created it; now it can be brought to what is asked.
+            Err(StoreError::Database(error)) if backend::violates(&error, backend::STORAGE_TARGET_NAME) => {
+                self.storage_target_upsert_once(by, &input).await
+            }
+            result => result,
+        }
     }
+
+    async fn storage_target_upsert_once(&self, by: &Requester, input: &StorageTargetUpsert) -> Result<StorageTarget> {
+        let transaction = self.begin().await?;
+        let named = find_by_name(&transaction, &input.name).await?;
+        let existing = match &input.id {
+            None => named,
+            Some(id) => {
+                let existing = storage_target_find_in_txn(&transaction, id).await?;
+                let existing = existing
+                    .ok_or_else(|| Fault::not_found(&["id"], "expected the id of an existing storage target"))?;
+                if named.is_some_and(|named| named.id != existing.id) {
+                    let message = format!("another storage target is called {:?}", input.name);
+                    return Err(Fault::new(&["name"], FaultKind::AlreadyExists, message).into());
+                }
+                Some(existing)
+            }
+        };
+        if let Some(existing) = existing.as_ref().filter(|existing| is_as_asked(existing, input)) {
+            return Ok(existing.clone());
+        }
+        let now = self.clock.now();
+        let mut row = ActiveModel {
+            name: Set(input.name.clone()),
+            kind: Set(input.kind),
+            base_uri: Set(input.base_uri.clone()),
+            description: Set(input.description.clone()),
+            config: Set(input.config.clone().unwrap_or_default()),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        let target = match existing {
+            Some(existing) => {
+                row.id = Unchanged(existing.id);
+                row.update(&transaction).await?
+            }
+            None => {
+                row.id = Set(StorageTargetId(self.clock.id()));
+                row.created_at = Set(now);
+                row.insert(&transaction).await?
+            }
+        };
+        let trail = Trail {
+            action: "upsertStorageTarget",
+            kind: ChangeKind::StorageTargetUpserted,
+            dataset: None,
+            version: None,
+            detail: json!({ "name": target.name, "kind": target.kind, "baseUri": target.base_uri }),
+        };
+        self.trail_in_txn(&transaction, by, now, trail).await?;
+        transaction.commit().await?;
+        Ok(target)
+    }
+
     /// The target that `target` names, if there is one.
     pub async fn storage_target_find(&self, target: &StorageTargetRef) -> Result<Option<StorageTarget>> {
-        todo!()
+        storage_target_find_in_txn(&self.reader, target).await
     }
+
     /// The targets with these ids.
-    pub async fn storage_targets_by_id(&self, ids: &[StorageTargetId]) -> Result<HashMap<StorageTargetId, StorageTarget>> {
-        todo!()
+    pub async fn storage_targets_by_id(
+        &self,
+        ids: &[StorageTargetId],
+    ) -> Result<HashMap<StorageTargetId, StorageTarget>> {
+        let targets = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(&self.reader).await?;
+        Ok(targets.into_iter().map(|target| (target.id, target)).collect())
     }
+
     /// A page of all targets, by name.
-    pub async fn storage_target_page(&self, kind: Option<StorageKind>, page: &Page<String>) -> Result<Rows<StorageTarget>> {
-        todo!()
+    pub async fn storage_target_page(
+        &self,
+        kind: Option<StorageKind>,
+        page: &Page<String>,
+    ) -> Result<Rows<StorageTarget>> {
+        let mut select = Entity::find().limit(u64::from(page.limit) + 1);
+        if let Some(kind) = kind {
+            select = select.filter(Column::Kind.eq(kind));
+        }
+        if let Some(after) = &page.after {
+            select = select.filter(Column::Name.gt(after));
+        }
+        if let Some(before) = &page.before {
+            select = select.filter(Column::Name.lt(before));
+        }
+        let order = if page.backwards { sea_orm::Order::Desc } else { sea_orm::Order::Asc };
+        let rows = select.order_by(Column::Name, order).all(&self.reader).await?;
+        Ok(Rows::from_query(page, rows))
     }
+
     /// How many targets there are.
     pub async fn storage_target_count(&self, kind: Option<StorageKind>) -> Result<u64> {
-        todo!()
+        let mut select = Entity::find();
+        if let Some(kind) = kind {
+            select = select.filter(Column::Kind.eq(kind));
+        }
+        Ok(select.count(&self.reader).await?)
     }
+}
+
+/// The target that `target` names, as `connection` sees it.
+pub(super) async fn storage_target_find_in_txn(
+    connection: &impl ConnectionTrait,
+    target: &StorageTargetRef,
+) -> Result<Option<StorageTarget>> {
+    Ok(match target {
+        StorageTargetRef::Id(id) => Entity::find_by_id(*id).one(connection).await?,
+        StorageTargetRef::Name(name) if naming::target_name(name).is_err() => None,
+        StorageTargetRef::Name(name) => Entity::find().filter(Column::Name.eq(name)).one(connection).await?,
+        StorageTargetRef::Unknown(_) => None,
+    })
+}
+
+async fn find_by_name(transaction: &DatabaseTransaction, name: &str) -> Result<Option<StorageTarget>> {
+    Ok(Entity::find().filter(Column::Name.eq(name)).lock_exclusive().one(transaction).await?)
+}
+
+fn is_as_asked(target: &StorageTarget, input: &StorageTargetUpsert) -> bool {
+    target.name == input.name
+        && target.kind == input.kind
+        && target.base_uri == input.base_uri
+        && target.description == input.description
+        && Some(&target.config) == input.config.as_ref()
+}
+
+fn checked(input: StorageTargetUpsert) -> Result<StorageTargetUpsert> {
+    let mut faults = Faults::default();
+    let name = faults.check(&["name"], naming::target_name(&input.name));
+    let base_uri = faults.check(&["baseUri"], naming::base_uri(input.kind, &input.base_uri));
+    if let Some(description) = &input.description {
+        faults.check(&["description"], naming::description(description));
+    }
+    let config = faults.object(&["config"], input.config);
+    for secret in naming::config_secrets(&config) {
+        let message = format!("{secret} looks like a secret; name where the secret is kept instead");
+        faults.invalid(&["config"], message);
+    }
+    faults.finish()?;
+    Ok(StorageTargetUpsert {
+        name: name.unwrap_or_default(),
+        base_uri: base_uri.unwrap_or_default(),
+        config: Some(config),
+        ..StorageTargetUpsert { id: input.id, kind: input.kind, description: input.description, name: String::new(), base_uri: String::new(), config: None }
+    })
 }

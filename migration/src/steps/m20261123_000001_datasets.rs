@@ -11,7 +11,7 @@ pub(super) const STEP: Step = Step {
 const UP: &str = "
 create table storage_targets (
     id uuid not null,
-    name text not null,
+    name text collate \"C\" not null,
     kind text not null,
     base_uri text not null,
     description text,
@@ -27,7 +27,7 @@ create table storage_targets (
 );
 create table datasets (
     id uuid not null,
-    slug text not null,
+    slug text collate \"C\" not null,
     name text not null,
     description text,
     status text not null,

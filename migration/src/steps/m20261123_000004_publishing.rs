@@ -11,7 +11,7 @@ pub(super) const STEP: Step = Step {
 const UP: &str = "
 create table idempotency_records (
     dataset_id uuid not null,
-    key text not null,
+    key text collate \"C\" not null,
     operation text not null,
     request_hash text not null,
     version integer,
@@ -29,7 +29,7 @@ create table idempotency_records (
 create index idempotency_records_expires_at_idx on idempotency_records (expires_at);
 create table watermarks (
     dataset_id uuid not null,
-    source text not null,
+    source text collate \"C\" not null,
     sealed_through timestamptz not null,
     fencing_token bigint,
     records bigint not null,

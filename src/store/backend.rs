@@ -1,1 +1,0 @@
-//! All that differs between PostgreSQL and SQLite.

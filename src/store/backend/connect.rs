@@ -1,0 +1,132 @@
+//! Connections. PostgreSQL: one pool, which relies on no session state. SQLite: one connection that writes and several that
+//! read, each with an empty main database and the file attached as `timestore`, so that both speak of `timestore.datasets`.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sea_orm::sqlx::{ConnectOptions as _, Executor};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, SqlxSqliteConnector, Statement};
+
+/// How long a request waits for a connection, or for SQLite's write lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that was idle for longer is tried before it is used.
+const STALE: Duration = Duration::from_secs(15);
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A PostgreSQL server, by URL.
+    Postgres(String),
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for Database {
+    type Err = String;
+
+    /// From `postgres://…`, `postgresql://…` or `sqlite:PATH`.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            Some(path) if !path.is_empty() && !path.contains(['?', ':']) => Ok(Self::Sqlite(PathBuf::from(path))),
+            _ => Err("expected a URL like postgres://user@host/database, or sqlite:PATH".to_owned()),
+        }
+    }
+}
+
+/// The pools of a database.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// For transactions that write.
+    pub writer: DatabaseConnection,
+    /// For everything else.
+    pub reader: DatabaseConnection,
+}
+
+impl Connections {
+    /// Shows `observer` every statement that runs on these pools from now on.
+    pub fn observe(&mut self, observer: impl Fn(&Statement) + Clone + Send + Sync + 'static) {
+        for connection in [&mut self.writer, &mut self.reader] {
+            let observer = observer.clone();
+            connection.set_metric_callback(move |info| observer(info.statement));
+        }
+    }
+}
+
+/// Opens the pools, with up to `size` connections each.
+pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbErr> {
+    match database {
+        Database::Postgres(url) => {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(size)
+                .acquire_timeout(PATIENCE)
+                .connect_timeout(PATIENCE)
+                .test_before_acquire_if_idle_for(STALE)
+                .set_application_name("timestore")
+                .sqlx_logging(false);
+            let pool = sea_orm::Database::connect(options).await?;
+            Ok(Connections { writer: pool.clone(), reader: pool })
+        }
+        Database::Sqlite(path) => {
+            Ok(Connections { writer: sqlite_pool(path, 1, false).await?, reader: sqlite_pool(path, size, true).await? })
+        }
+    }
+}
+
+/// The URL under which the migrator opens the same database; for SQLite, the file itself.
+pub fn migration_url(database: &Database) -> String {
+    match database {
+        Database::Postgres(url) => url.clone(),
+        Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+    }
+}
+
+async fn sqlite_pool(path: &Path, size: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+    // The main database is `:memory:`, private to its connection, and stays empty.
+    let options = SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .disable_statement_logging();
+    let path = path.to_string_lossy().replace('\'', "''");
+    let set_up = format!(
+        "attach '{path}' as timestore; pragma timestore.journal_mode = wal; pragma timestore.synchronous = full; \
+         pragma timestore.cache_size = -16384; pragma temp_store = memory; pragma query_only = {};",
+        i32::from(read_only)
+    );
+    let pool = SqlitePoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let set_up = set_up.clone();
+            Box::pin(async move {
+                connection.execute(sea_orm::sqlx::AssertSqlSafe(set_up)).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(|error| DbErr::Conn(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error))))?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_a_server_or_a_file() {
+        assert_eq!("postgres://a@b/c".parse(), Ok(Database::Postgres("postgres://a@b/c".to_owned())));
+        assert_eq!("sqlite:data/x.db".parse(), Ok(Database::Sqlite("data/x.db".into())));
+        assert_eq!("sqlite:///var/x.db".parse(), Ok(Database::Sqlite("/var/x.db".into())));
+        for url in ["", "mysql://a", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
+            assert!(url.parse::<Database>().is_err(), "{url}");
+        }
+    }
+}

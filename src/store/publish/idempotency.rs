@@ -1,0 +1,85 @@
+//! Idempotency keys: the same key returns the first result, whether its answer arrived or not.
+
+use sea_orm::{DatabaseTransaction, EntityTrait};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use timestore_entity::Timestamp;
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::idempotency_record::{ActiveModel, Entity, Model as IdempotencyRecord};
+use timestore_entity::ids::DatasetId;
+use timestore_entity::manifest;
+
+use super::input::{Published, Skipped};
+use crate::model::naming;
+use crate::store::faults::Faults;
+use crate::store::{FaultKind, Result};
+
+/// How long a key is remembered.
+const MEMORY: chrono::Duration = chrono::Duration::days(30);
+
+/// A key, and the request that it stands for.
+pub(in crate::store) struct Key {
+    key: String,
+    operation: &'static str,
+    request_hash: String,
+}
+
+impl Key {
+    /// The key of a request, where it has one. The hash is of the coerced input, with the names of objects in order.
+    pub(in crate::store) fn new(key: Option<String>, operation: &'static str, request: &Json) -> Option<Self> {
+        let hash = Sha256::digest(request.to_string());
+        let request_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        key.map(|key| Self { key, operation, request_hash })
+    }
+
+    /// The first result, where the key was used before, for the same request. Under the lock of the head.
+    pub(super) async fn replay_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        dataset: &Dataset,
+        now: Timestamp,
+        faults: &mut Faults,
+    ) -> Result<Option<Published>> {
+        if faults.check(&["idempotencyKey"], naming::idempotency_key(&self.key)).is_none() {
+            return Ok(None);
+        }
+        let record = Entity::find_by_id((dataset.id, self.key.clone())).one(transaction).await?;
+        let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(None) };
+        if record.operation != self.operation || record.request_hash != self.request_hash {
+            let message = "the key was used for another request";
+            faults.add(&["idempotencyKey"], FaultKind::IdempotencyMismatch, message);
+            return Ok(None);
+        }
+        let manifest = match record.version {
+            Some(version) => manifest::Entity::find_by_id((dataset.id, version)).one(transaction).await?,
+            None => None,
+        };
+        let skipped: Vec<Skipped> = serde_json::from_value(record.skipped).unwrap_or_default();
+        Ok(Some(Published { dataset: dataset.clone(), manifest, replayed: true, skipped }))
+    }
+
+    /// Remembers the key and its result.
+    pub(super) async fn record_in_txn(
+        self,
+        transaction: &DatabaseTransaction,
+        dataset: DatasetId,
+        version: Option<i32>,
+        skipped: &[Skipped],
+        now: Timestamp,
+    ) -> Result<()> {
+        // A forgotten key may be used again.
+        Entity::delete_by_id((dataset, self.key.clone())).exec(transaction).await?;
+        let record = IdempotencyRecord {
+            dataset_id: dataset,
+            key: self.key,
+            operation: self.operation.to_owned(),
+            request_hash: self.request_hash,
+            version,
+            skipped: serde_json::to_value(skipped).unwrap_or_default(),
+            created_at: now,
+            expires_at: now + MEMORY,
+        };
+        Entity::insert(ActiveModel::from(record)).exec_without_returning(transaction).await?;
+        Ok(())
+    }
+}

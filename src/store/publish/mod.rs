@@ -1,0 +1,136 @@
+//! Publishing: the one way in which the files of a dataset change.
+//!
+//! A publish is planned ([`plan`]), prepared under the lock of the dataset's head ([`prepare`]: all that is wrong with it is
+//! found there) and written ([`write`]). Whatever it began as (a request, a draft, a rollback), it takes these steps.
+
+pub(super) mod additions;
+pub(super) mod idempotency;
+mod input;
+pub(super) mod plan;
+mod prepare;
+mod removals;
+mod write;
+
+use sea_orm::{DatabaseTransaction};
+use serde_json::json;
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::enums::ManifestOperation;
+
+use super::dataset::dataset_get_in_txn;
+use super::faults::Faults;
+use super::{Fault, FaultKind, Result, Store};
+use crate::auth::Requester;
+
+pub use super::watermark::WatermarkAdvance;
+pub use input::{DuplicatePolicy, ManifestPublish, PartitionAdd, Published, Rollback, Skipped};
+use plan::{Additions, Plan, Removals};
+use prepare::Prepared;
+pub(super) use prepare::without_duplicates;
+pub(super) use removals::resolve_removals_in_txn;
+
+/// How many manifests one request publishes at the most.
+const MAX_MANIFESTS: usize = 100;
+
+impl Store {
+    /// Publishes a manifest.
+    pub async fn manifest_publish(&self, by: &Requester, input: ManifestPublish) -> Result<Published> {
+        self.publish(by, Plan::from_input(input)).await
+    }
+
+    /// Publishes a version with the content of an earlier one.
+    pub async fn dataset_rollback(&self, by: &Requester, input: Rollback) -> Result<Published> {
+        let request = json!({ "to": input.to, "expectedVersion": input.expected_version });
+        self.publish(
+            by,
+            Plan {
+                operation: ManifestOperation::Rollback,
+                additions: Additions::Revived { to: input.to },
+                removals: Removals::NotIn { to: input.to },
+                expected_version: input.expected_version,
+                idempotency: idempotency::Key::new(input.idempotency_key, "rollbackDataset", &request),
+                summary: Some(json!({ "rolledBackTo": input.to })),
+                ..Plan::new(input.dataset, "rollbackDataset")
+            },
+        )
+        .await
+    }
+
+    /// Publishes manifests of several datasets, all or none. Paths of faults begin with `manifests` and the index.
+    pub async fn manifests_publish(&self, by: &Requester, inputs: Vec<ManifestPublish>) -> Result<Vec<Published>> {
+        if inputs.is_empty() || inputs.len() > MAX_MANIFESTS {
+            let message = format!("expected 1 to {MAX_MANIFESTS} manifests");
+            return Err(Fault::invalid(&["manifests"], message).into());
+        }
+        let transaction = self.begin().await?;
+        let mut faults = Faults::default();
+        let mut planned = Vec::with_capacity(inputs.len());
+        for (index, input) in inputs.into_iter().enumerate() {
+            let within = vec!["manifests".to_owned(), index.to_string()];
+            match super::dataset::dataset_find_in_txn(&transaction, &input.dataset).await? {
+                None => faults.push(super::dataset::dataset_not_found(&input.dataset).within(&["manifests", &within[1]])),
+                Some(dataset) => planned.push((dataset, within, Plan::from_input(input))),
+            }
+        }
+        // Heads are locked in the order of their ids, so that two such requests cannot wait for each other.
+        planned.sort_by_key(|(dataset, ..)| dataset.id);
+        for pair in planned.windows(2).filter(|pair| pair[0].0.id == pair[1].0.id) {
+            let index: &str = &pair[1].1[1];
+            faults.invalid(&["manifests", index, "dataset"], "expected each dataset at most once");
+        }
+        if !faults.is_empty() {
+            return Err(faults.into_inner().into());
+        }
+        let mut prepared = Vec::with_capacity(planned.len());
+        let (mut replays, mut fresh) = (0, 0);
+        for (dataset, within, plan) in planned {
+            let index = within[1].clone();
+            match self.prepare_in_txn(&transaction, dataset, plan, Faults::within(within)).await? {
+                Prepared::Refused(found) => faults.extend(found),
+                Prepared::Replay(published) => {
+                    replays += 1;
+                    prepared.push((index, Prepared::Replay(published)));
+                }
+                ready => {
+                    fresh += 1;
+                    prepared.push((index, ready));
+                }
+            }
+        }
+        if replays > 0 && fresh > 0 {
+            for (index, _) in prepared.iter().filter(|(_, prepared)| matches!(prepared, Prepared::Replay(_))) {
+                let message = "the key was used by a request that did not publish the same manifests";
+                faults.add(&["manifests", index, "idempotencyKey"], FaultKind::IdempotencyMismatch, message);
+            }
+        }
+        faults.finish()?;
+        let mut published = Vec::with_capacity(prepared.len());
+        for (index, prepared) in prepared {
+            let index: usize = index.parse().unwrap_or_default();
+            published.push((index, self.write_prepared_in_txn(&transaction, by, prepared).await?));
+        }
+        transaction.commit().await?;
+        published.sort_by_key(|(index, _)| *index);
+        Ok(published.into_iter().map(|(_, published)| published).collect())
+    }
+
+    /// Publishes what `plan` says, in one transaction.
+    async fn publish(&self, by: &Requester, plan: Plan) -> Result<Published> {
+        let transaction = self.begin().await?;
+        let dataset = dataset_get_in_txn(&transaction, &plan.dataset).await?;
+        let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
+        transaction.commit().await?;
+        Ok(published)
+    }
+
+    /// Publishes what `plan` says, as part of `transaction`.
+    pub(super) async fn publish_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        dataset: Dataset,
+        plan: Plan,
+    ) -> Result<Published> {
+        let prepared = self.prepare_in_txn(transaction, dataset, plan, Faults::default()).await?;
+        self.write_prepared_in_txn(transaction, by, prepared).await
+    }
+}

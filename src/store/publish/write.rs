@@ -1,0 +1,270 @@
+//! Writing a prepared publish: the manifest, the files that go, the files that come, the head, and what goes with them.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter};
+use serde_json::json;
+use timestore_entity::Timestamp;
+use timestore_entity::dataset_head::{self, Model as DatasetHead};
+use timestore_entity::enums::ChangeKind;
+use timestore_entity::ids::PartitionId;
+use timestore_entity::manifest::{ActiveModel, Column, Entity, Model as Manifest};
+use timestore_entity::partition::Model as Partition;
+
+use super::additions::{insert_in_txn, insert_staged_in_txn};
+use super::input::Published;
+use super::prepare::{Files, Prepared, Ready};
+use crate::auth::Requester;
+use crate::model::span;
+use crate::store::backend::Sql;
+use crate::store::diff::DiffKey;
+use crate::store::schema_version::Resolved;
+use crate::store::trail::Trail;
+use crate::store::watermark::watermark_advance_in_txn;
+use crate::store::{Refusal, Result, Store, StoreError};
+
+/// How many files a rollback brings back at a time.
+const BATCH: usize = 5_000;
+
+impl Store {
+    /// Writes what was prepared, or says why it cannot be.
+    pub(super) async fn write_prepared_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        prepared: Prepared,
+    ) -> Result<Published> {
+        match prepared {
+            Prepared::Replay(published) => Ok(published),
+            Prepared::Refused(faults) => Err(StoreError::Refused(Refusal(faults))),
+            Prepared::Ready(ready) if ready.added.files == 0 && ready.removed.files == 0 && !ready.skipped.is_empty() => {
+                self.write_nothing_in_txn(transaction, by, *ready).await
+            }
+            Prepared::Ready(ready) => self.write_in_txn(transaction, by, *ready).await,
+        }
+    }
+
+    /// Everything was skipped: no version is made, and the answer is the current one.
+    async fn write_nothing_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        ready: Ready,
+    ) -> Result<Published> {
+        let Ready { plan, dataset, head, now, watermark, skipped, .. } = ready;
+        let current = Entity::find_by_id((dataset.id, head.latest_version)).one(transaction).await?;
+        let version = current.as_ref().map(|manifest| manifest.version);
+        if let Some(advance) = &plan.watermark {
+            watermark_advance_in_txn(transaction, dataset.id, watermark, advance, 0, None, now).await?;
+            let trail = Trail {
+                action: plan.action,
+                kind: ChangeKind::WatermarkAdvanced,
+                dataset: Some(&dataset),
+                version: None,
+                detail: json!({ "source": advance.source, "sealedThrough": advance.sealed_through }),
+            };
+            self.trail_in_txn(transaction, by, now, trail).await?;
+        }
+        if let Some(key) = plan.idempotency {
+            key.record_in_txn(transaction, dataset.id, version, &skipped, now).await?;
+        }
+        Ok(Published { dataset, manifest: current, replayed: false, skipped })
+    }
+
+    async fn write_in_txn(&self, transaction: &DatabaseTransaction, by: &Requester, ready: Ready) -> Result<Published> {
+        let Ready { plan, dataset, mut head, schema, files, added, doomed, removed, restores, .. } = ready;
+        let schema_version = match (schema, &restores) {
+            (_, Some(restored)) => restored.schema_version,
+            (Some(Resolved::Existing(existing)), None) => Some(existing.version),
+            (Some(Resolved::New(fields)), None) => {
+                let created = self.insert_in_txn(transaction, by, &dataset, &mut head, fields, None).await?;
+                Some(created.version)
+            }
+            (None, None) => None,
+        };
+        let before = head.clone();
+        let version = before.latest_version + 1;
+        head.latest_version = version;
+        head.partition_count += count(added.files)? - count(removed.files)?;
+        head.total_rows += added.rows - removed.rows;
+        head.total_bytes += added.bytes - removed.bytes;
+        head.span_classes |= ready.span_classes;
+        // Strictly increasing, whatever the clocks of the gateways say, so that `asOf` has one answer.
+        let after_last = before.last_published_at.map(|last| last + chrono::Duration::microseconds(1));
+        let published_at = after_last.map_or(ready.now, |after_last| ready.now.max(after_last));
+        head.last_published_at = Some(published_at);
+        // Bounds of what was there and of what comes; too wide, at the most, by what goes.
+        if head.partition_count == 0 {
+            (head.start_time, head.end_time) = (None, None);
+        } else {
+            head.start_time = [before.start_time, added.start_time].into_iter().flatten().min();
+            head.end_time = before.end_time.max(added.end_time);
+        }
+        let mut manifest = Manifest {
+            dataset_id: dataset.id,
+            version,
+            operation: plan.operation,
+            schema_version,
+            parent_version: (version > 1).then_some(version - 1),
+            added_count: count(added.files)?,
+            removed_count: count(removed.files)?,
+            partition_count: head.partition_count,
+            total_rows: head.total_rows,
+            total_bytes: head.total_bytes,
+            start_time: head.start_time,
+            end_time: head.end_time,
+            created_by: by.subject.clone(),
+            summary: ready.summary,
+            metadata: ready.metadata,
+            created_at: plan.created_at.unwrap_or(ready.now),
+            published_at,
+            expired_at: None,
+        };
+        Entity::insert(ActiveModel::from(manifest.clone())).exec_without_returning(transaction).await?;
+        affected("removed files", removed.files, doomed.remove_in_txn(transaction, dataset.id, version).await?)?;
+        let inserted = self.insert_files_in_txn(transaction, files, &manifest).await?;
+        affected("added files", added.files, inserted)?;
+        let touches_bounds = head.partition_count > 0
+            && removed.files > 0
+            && (removed.start_time <= before.start_time || removed.end_time >= before.end_time);
+        if touches_bounds {
+            (head.start_time, head.end_time) = bounds_in_txn(transaction, &head).await?;
+            set_bounds_in_txn(transaction, &head, &mut manifest).await?;
+        }
+        save_head_in_txn(transaction, &before, &head).await?;
+        if let Some(advance) = &plan.watermark {
+            let (dataset, now) = (dataset.id, ready.now);
+            let (watermark, rows) = (ready.watermark, added.rows);
+            watermark_advance_in_txn(transaction, dataset, watermark, advance, rows, Some(version), now).await?;
+        }
+        if let Some(key) = plan.idempotency {
+            key.record_in_txn(transaction, dataset.id, Some(version), &ready.skipped, ready.now).await?;
+        }
+        let trail = Trail {
+            action: plan.action,
+            kind: ChangeKind::ManifestPublished,
+            dataset: Some(&dataset),
+            version: Some(version),
+            detail: json!({
+                "slug": dataset.slug, "version": version, "operation": manifest.operation,
+                "schemaVersion": schema_version, "addedCount": manifest.added_count,
+                "removedCount": manifest.removed_count, "partitionCount": manifest.partition_count,
+            }),
+        };
+        self.trail_in_txn(transaction, by, published_at, trail).await?;
+        Ok(Published { dataset, manifest: Some(manifest), replayed: false, skipped: ready.skipped })
+    }
+
+    async fn insert_files_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        files: Files,
+        manifest: &Manifest,
+    ) -> Result<u64> {
+        let (version, schema_version) = (manifest.version, manifest.schema_version);
+        match files {
+            Files::Given(mut files) => {
+                files.iter_mut().for_each(|file| file.schema_version = schema_version);
+                if files.is_empty() { Ok(0) } else { insert_in_txn(transaction, files, version).await }
+            }
+            Files::Staged(draft) => {
+                insert_staged_in_txn(transaction, manifest.dataset_id, draft, schema_version, version).await
+            }
+            Files::Revived(diff) => self.revive_in_txn(transaction, &diff, version).await,
+        }
+    }
+
+    /// Inserts the files on a side of a difference again, under new ids: a file's row says in which versions it was, once.
+    async fn revive_in_txn(&self, transaction: &DatabaseTransaction, diff: &DiffKey, version: i32) -> Result<u64> {
+        let mut inserted = 0;
+        let mut after: Option<PartitionId> = None;
+        loop {
+            let mut sql = Sql::new(transaction);
+            let mut conditions = vec![diff.condition(&mut sql)];
+            conditions.extend(after.map(|after| format!("child.id > {}", sql.bind(after))));
+            let text = format!(
+                "select child.* from timestore.partitions as child where {} order by child.id limit {BATCH}",
+                conditions.join(" and ")
+            );
+            let mut files: Vec<Partition> = sql.all(transaction, text).await?;
+            let Some(last) = files.last() else { return Ok(inserted) };
+            after = Some(last.id);
+            files.iter_mut().for_each(|file| file.id = PartitionId(self.clock.id()));
+            inserted += insert_in_txn(transaction, files, version).await?;
+        }
+    }
+}
+
+fn count(files: i64) -> Result<i32> {
+    i32::try_from(files).map_err(|_| StoreError::Inconsistent(format!("{files} files in one publish")))
+}
+
+fn affected(what: &str, expected: i64, actual: u64) -> Result<()> {
+    if expected.unsigned_abs() == actual {
+        return Ok(());
+    }
+    Err(StoreError::Inconsistent(format!("{what}: expected {expected}, changed {actual}")))
+}
+
+#[derive(FromQueryResult)]
+struct Bounds {
+    start_time: Option<Timestamp>,
+    end_time: Option<Timestamp>,
+}
+
+/// The bounds of the live files, from the ends of the window index: a file of class c that ends last starts no earlier than
+/// 2^c before the last start.
+async fn bounds_in_txn(
+    transaction: &DatabaseTransaction,
+    head: &DatasetHead,
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let (mut start_time, mut end_time) = (None, None);
+    for class in span::classes(head.span_classes) {
+        let mut sql = Sql::new(transaction);
+        let live = format!(
+            "dataset_id = {} and removed_version is null and span_class = {class}",
+            sql.bind(head.dataset_id)
+        );
+        let text = format!(
+            "select min(start_time) as start_time, max(start_time) as end_time from timestore.partitions where {live}"
+        );
+        let starts: Option<Bounds> = sql.clone().one(transaction, text).await?;
+        let Some(Bounds { start_time: Some(first), end_time: Some(last) }) = starts else { continue };
+        let earliest = sql.bind(span::lower_bound(last, class));
+        let text = format!(
+            "select min(start_time) as start_time, max(end_time) as end_time from timestore.partitions \
+             where {live} and start_time >= {earliest}"
+        );
+        let ends: Option<Bounds> = sql.one(transaction, text).await?;
+        start_time = Some(start_time.map_or(first, |start: Timestamp| start.min(first)));
+        end_time = end_time.max(ends.and_then(|ends| ends.end_time));
+    }
+    Ok((start_time, end_time))
+}
+
+/// Narrows the bounds of a manifest that this transaction has inserted.
+async fn set_bounds_in_txn(
+    transaction: &DatabaseTransaction,
+    head: &DatasetHead,
+    manifest: &mut Manifest,
+) -> Result<()> {
+    (manifest.start_time, manifest.end_time) = (head.start_time, head.end_time);
+    let bounds = ActiveModel { start_time: Set(head.start_time), end_time: Set(head.end_time), ..Default::default() };
+    let updated = Entity::update_many()
+        .set(bounds)
+        .filter(Column::DatasetId.eq(manifest.dataset_id))
+        .filter(Column::Version.eq(manifest.version))
+        .exec(transaction)
+        .await?;
+    affected("the manifest's bounds", 1, updated.rows_affected)
+}
+
+/// Writes the head, which must still be as it was when it was locked.
+async fn save_head_in_txn(transaction: &DatabaseTransaction, before: &DatasetHead, head: &DatasetHead) -> Result<()> {
+    let updated = dataset_head::Entity::update_many()
+        .set(dataset_head::ActiveModel::from(head.clone()).reset_all())
+        .filter(dataset_head::Column::DatasetId.eq(head.dataset_id))
+        .filter(dataset_head::Column::LatestVersion.eq(before.latest_version))
+        .exec(transaction)
+        .await?;
+    affected("the dataset's head", 1, updated.rows_affected)
+}
