@@ -4,5 +4,7 @@
 //! A request takes two hops: a GraphQL resolver, then the [`store`]. See ARCHITECTURE.md for the map.
 
 pub mod auth;
+pub mod graphql;
 pub mod model;
+pub mod register;
 pub mod store;

@@ -8,14 +8,16 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use timestore_entity::schema_version::Field;
 
-/// The SHA-256, in lower-case hexadecimal, of `fields`: their names, types, native types, nullability and units, in the
-/// order of their names. Neither the order in which they were declared nor their descriptions count.
+/// The SHA-256, in lower-case hexadecimal, of `fields`: their names, types, native types, nullability and
+/// units, in the order of their names. Neither the order in which they were declared nor their descriptions
+/// count.
 ///
-/// What is hashed is a JSON array of arrays `[name, type, nativeType, nullable, unit]` without blanks, in which what is
-/// absent is null, so that no two lists of fields are written alike.
+/// What is hashed is a JSON array of arrays `[name, type, nativeType, nullable, unit]` without blanks, in
+/// which what is absent is null, so that no two lists of fields are written alike.
 pub fn schema_checksum(fields: &[Field]) -> String {
     let mut fields: Vec<&Field> = fields.iter().collect();
-    // The name decides; the rest only gives lists with doubled names, which are refused elsewhere, one order too.
+    // The name decides; the rest only gives lists with doubled names, which are refused elsewhere, one order
+    // too.
     fields.sort_by_key(|field| {
         (
             &field.name,
@@ -122,7 +124,7 @@ mod tests {
         ];
         let mut checksums: Vec<String> = changed
             .iter()
-            .map(|field| schema_checksum(&[field.clone()]))
+            .map(|field| schema_checksum(std::slice::from_ref(field)))
             .collect();
         checksums.push(schema_checksum(&[a]));
         checksums.sort();

@@ -37,8 +37,9 @@ enum Worth {
 
 /// A duration that is not negative, such as `P30D`, `P1Y6M` or `PT1H30M0.5S`.
 ///
-/// Months, which differ in length, are kept apart from what has a length of its own; a day is 24 hours. It is written as it
-/// was read, but for leading and trailing zeros and parts that are zero: `PT24H` stays `PT24H`, and is not equal to `P1D`.
+/// Months, which differ in length, are kept apart from what has a length of its own; a day is 24 hours. It is
+/// written as it was read, but for leading and trailing zeros and parts that are zero: `PT24H` stays `PT24H`,
+/// and is not equal to `P1D`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct IsoDuration {
     /// Years, months, weeks and days.
@@ -65,8 +66,8 @@ impl IsoDuration {
         self.months == 0 && self.micros == 0
     }
 
-    /// The instant so long before `time`: first the months by the calendar, a day that the month lacks becoming its last, then
-    /// the rest. None before the year 0001.
+    /// The instant so long before `time`: first the months by the calendar, a day that the month lacks
+    /// becoming its last, then the rest. None before the year 0001.
     pub fn before(&self, time: Timestamp) -> Option<Timestamp> {
         let before = time
             .checked_sub_months(Months::new(self.months))?
@@ -79,8 +80,8 @@ impl IsoDuration {
         self.times_after(1, time)
     }
 
-    /// The instant `times` such durations after `time`. The months are counted at once, so that monthly steps from a 31st
-    /// come back to the 31st. None after the year 9999.
+    /// The instant `times` such durations after `time`. The months are counted at once, so that monthly steps
+    /// from a 31st come back to the 31st. None after the year 9999.
     pub fn times_after(&self, times: u32, time: Timestamp) -> Option<Timestamp> {
         let after = time
             .checked_add_months(Months::new(self.months.checked_mul(times)?))?
@@ -143,7 +144,8 @@ impl FromStr for IsoDuration {
     }
 }
 
-/// Shows `each` the parts of `text`: index, worth, whole number, and fraction in microseconds. `each` gives up with None.
+/// Shows `each` the parts of `text`: index, worth, whole number, and fraction in microseconds. `each` gives
+/// up with None.
 fn read_parts(
     mut text: &str,
     parts: &[(char, Worth)],

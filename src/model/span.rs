@@ -1,4 +1,5 @@
-//! Span classes: powers of two that bound how long a file's rows span, so that overlap becomes a range scan per class.
+//! Span classes: powers of two that bound how long a file's rows span, so that overlap becomes a range scan
+//! per class.
 //!
 //! Also the range of instants that the catalog holds. The queries that use the classes belong to the store.
 
@@ -15,7 +16,8 @@ pub const LATEST: Timestamp =
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// The smallest class `c` from 0 with `end - start <= 2^c` seconds, to the microsecond. 0 where `end` is before `start`.
+/// The smallest class `c` from 0 with `end - start <= 2^c` seconds, to the microsecond. 0 where `end` is
+/// before `start`.
 ///
 /// What the catalog holds, from [`EARLIEST`] to [`LATEST`], fits class 39.
 pub fn span_class(start: Timestamp, end: Timestamp) -> i16 {
@@ -99,7 +101,11 @@ mod tests {
         }
 
         #[test]
-        fn a_file_that_reaches_an_instant_starts_no_earlier_than_the_bound(start in 0_i64..1 << 50, span in 0_i64..1 << 50, back in 0_i64..1 << 50) {
+        fn a_file_that_reaches_an_instant_starts_no_earlier_than_the_bound(
+            start in 0_i64..1 << 50,
+            span in 0_i64..1 << 50,
+            back in 0_i64..1 << 50,
+        ) {
             let (end, from) = (start + span, start + span - back.min(span));
             prop_assert!(at(start) >= lower_bound(at(from), span_class(at(start), at(end))));
         }

@@ -12,6 +12,7 @@ use super::keyed::{group, rows_by_id};
 use super::manifest::ManifestKey;
 use super::visible::{ByManifest, COLUMNS, PARENTS, Scope, position};
 use super::{Page, Result, Rows, Store};
+use crate::model::bloom::blooms_may_match;
 use crate::model::predicate::{ColumnPredicate, KeyPredicate, columns_may_match, key_may_match};
 
 /// A partition, by its key: the dataset and the id.
@@ -75,7 +76,9 @@ impl PartitionFilter {
             return Ruled::OutByKey;
         }
         let statistics = file.column_statistics.as_ref();
-        if !self.columns.iter().all(|predicate| columns_may_match(predicate, statistics)) {
+        let filters = file.bloom_filters.as_ref();
+        let may_match = |predicate| columns_may_match(predicate, statistics) && blooms_may_match(predicate, filters);
+        if !self.columns.iter().all(may_match) {
             return Ruled::OutByColumns;
         }
         Ruled::In

@@ -12,8 +12,8 @@ const MAX_NATIVE_TYPE: usize = 4_096;
 const MAX_UNIT: usize = 120;
 const MAX_DESCRIPTION: usize = 10_000;
 
-/// All that is wrong with `fields`: the index of a field, the name of its part, and what was expected. Nothing, where they can
-/// be a schema.
+/// All that is wrong with `fields`: the index of a field, the name of its part, and what was expected.
+/// Nothing, where they can be a schema.
 pub fn check_fields(fields: &[Field]) -> Vec<(usize, &'static str, String)> {
     if fields.is_empty() {
         return vec![(0, "name", "expected at least one field".to_owned())];
@@ -65,8 +65,8 @@ fn check_text(text: &str, most: usize) -> Option<String> {
     }
 }
 
-/// The fields that a reader of all `versions`, oldest first, needs: each name once, in the order in which they first came,
-/// as it was first defined. A column that some version lacks, or lets be null, is nullable.
+/// The fields that a reader of all `versions`, oldest first, needs: each name once, in the order in which
+/// they first came, as it was first defined. A column that some version lacks, or lets be null, is nullable.
 pub fn union_fields(versions: &[&[Field]]) -> Vec<Field> {
     let mut union: Vec<Field> = Vec::new();
     let mut place: HashMap<&str, usize> = HashMap::new();

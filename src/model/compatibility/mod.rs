@@ -1,4 +1,5 @@
-//! Whether fields can follow others: what changed, whether files of both can be read together, and what to do if not.
+//! Whether fields can follow others: what changed, whether files of both can be read together, and what to do
+//! if not.
 //!
 //! Whether a breaking change is allowed is for the dataset's mode, and so for the store, to say.
 
@@ -33,7 +34,8 @@ pub enum CompatibilityKind {
 pub struct Compatibility {
     /// In one word.
     pub kind: CompatibilityKind,
-    /// Every change, breaking or not; columns that were removed or changed in their old order, then those that were added.
+    /// Every change, breaking or not; columns that were removed or changed in their old order, then those
+    /// that were added.
     pub reasons: Vec<Reason>,
     /// What an operator should do about it.
     pub plan: Plan,
@@ -168,7 +170,8 @@ fn compare_field(old: &Field, new: &Field, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// The change of the type, if any. The types decide, and where both sides state a native type, those decide too.
+/// The change of the type, if any. The types decide, and where both sides state a native type, those decide
+/// too.
 fn compare_type(old: &Field, new: &Field) -> Option<Reason> {
     let spelled = |field: &Field| match &field.native_type {
         Some(native_type) => format!("{} ({native_type})", field.r#type.as_str()),

@@ -1,7 +1,7 @@
 //! Types as files spell them, and whether the values of one fit another.
 //!
-//! DuckDB's, Parquet's and SQL's spellings are read leniently. What is not known here is equal only to itself: whether its
-//! values fit anything else cannot be told.
+//! DuckDB's, Parquet's and SQL's spellings are read leniently. What is not known here is equal only to
+//! itself: whether its values fit anything else cannot be told.
 
 /// A native type, as far as fitting needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,8 @@ enum NativeType {
     Binary,
     Boolean,
     Date,
-    /// An instant or a local time, with so many digits of a second; `zoned` is none where the spelling leaves it open.
+    /// An instant or a local time, with so many digits of a second; `zoned` is none where the spelling leaves
+    /// it open.
     Timestamp {
         digits: u32,
         zoned: Option<bool>,

@@ -104,7 +104,8 @@ fn general_steps(kind: PlanKind, columns: &str) -> Vec<String> {
     }
 }
 
-/// A hint for each removed column that an added one, of the same type and unit, may stand for. A column is named once.
+/// A hint for each removed column that an added one, of the same type and unit, may stand for. A column is
+/// named once.
 fn renames(removed: &[&Field], added: &[&Field]) -> impl Iterator<Item = String> {
     let mut left = added.to_vec();
     removed.iter().filter_map(move |old| {

@@ -1,7 +1,7 @@
 //! What names, texts, paths and JSON values from callers must look like.
 //!
-//! Each check answers the value as the catalog keeps it, or what was expected instead. Whether a name is taken is for the
-//! store to say.
+//! Each check answers the value as the catalog keeps it, or what was expected instead. Whether a name is
+//! taken is for the store to say.
 
 mod json;
 mod location;
@@ -43,13 +43,14 @@ pub fn snapshot_name(text: &str) -> Result<String, String> {
     line(text.trim(), 120)
 }
 
-/// The name by which a source of rows goes: 1 to 120 characters on one line. It is an identifier: blanks around it are refused.
+/// The name by which a source of rows goes: 1 to 120 characters on one line. It is an identifier: blanks
+/// around it are refused.
 pub fn source(text: &str) -> Result<String, String> {
     identifier(text, 120)
 }
 
-/// An opaque text that identifies a file's content, such as a checksum or an ingestion signature: 1 to 255 characters on one
-/// line. Blanks around it are refused.
+/// An opaque text that identifies a file's content, such as a checksum or an ingestion signature: 1 to 255
+/// characters on one line. Blanks around it are refused.
 pub fn token(text: &str) -> Result<String, String> {
     identifier(text, 255)
 }
@@ -85,7 +86,9 @@ pub fn time(time: Timestamp) -> Result<Timestamp, String> {
         // The last second of 9999 may have more digits; it is refused for them too.
         return Err("expected an instant in the years 0001 to 9999, in whole microseconds".to_owned());
     }
-    if time.timestamp_subsec_nanos() % 1_000 != 0 || time.timestamp_subsec_nanos() >= 1_000_000_000 {
+    let nanos = time.timestamp_subsec_nanos();
+    // A leap second is told by more than a second's nanoseconds.
+    if !nanos.is_multiple_of(1_000) || nanos >= 1_000_000_000 {
         return Err("expected an instant in whole microseconds, without leap second".to_owned());
     }
     Ok(time)

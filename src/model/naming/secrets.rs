@@ -1,7 +1,7 @@
 //! Secrets that have no place in a storage target's configuration.
 //!
-//! The catalog names where credentials are kept, and never holds them: what it holds, everyone who may read it can see.
-//! This finds what looks like a secret by name or by form. It cannot find them all.
+//! The catalog names where credentials are kept, and never holds them: what it holds, everyone who may read
+//! it can see. This finds what looks like a secret by name or by form. It cannot find them all.
 
 use serde_json::Value;
 
@@ -61,11 +61,11 @@ const REFERENCE_VALUES: &[&str] = &[
 
 /// The JSON paths, such as `$.s3.secret_access_key`, of what looks like a secret in `config`, in order.
 ///
-/// By name: keys with words such as `password`, `secret`, `token`, `account_key` or `connection_string`, in whatever case,
-/// whose value is not blank; `credentials` whose value is an object. By form: private keys, signed URLs, user and password
-/// in a URL, an AWS key id together with its secret, JSON web tokens, account keys in connection strings. Names and
-/// references pass: keys that end in a word such as `ref`, `env`, `name` or `file`, values such as `env:S3_SECRET`, and
-/// plain words under `credentials`.
+/// By name: keys with words such as `password`, `secret`, `token`, `account_key` or `connection_string`, in
+/// whatever case, whose value is not blank; `credentials` whose value is an object. By form: private keys,
+/// signed URLs, user and password in a URL, an AWS key id together with its secret, JSON web tokens, account
+/// keys in connection strings. Names and references pass: keys that end in a word such as `ref`, `env`,
+/// `name` or `file`, values such as `env:S3_SECRET`, and plain words under `credentials`.
 pub fn config_secrets(config: &Value) -> Vec<String> {
     let mut found = Vec::new();
     search(config, "$", false, &mut found);
@@ -114,7 +114,8 @@ fn is_secret(words: &[String]) -> bool {
         || words.iter().any(|word| SECRET_WORDS.contains(&word.as_str()))
 }
 
-/// The words of a key in lower case, whether it is written as `snake_case`, `kebab-case`, `camelCase` or `SHOUTING`.
+/// The words of a key in lower case, whether it is written as `snake_case`, `kebab-case`, `camelCase` or
+/// `SHOUTING`.
 fn words(key: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_lower = false;

@@ -41,8 +41,9 @@ impl KeyPredicate {
 
 /// Whether a file with this partition key could hold rows that match.
 ///
-/// A file without the value, or with one of another type than the operand, could: it is kept. Null matches only null. Of two
-/// texts of which one is a time and the other is not, neither is greater, so that ranges keep the file.
+/// A file without the value, or with one of another type than the operand, could: it is kept. Null matches
+/// only null. Of two texts of which one is a time and the other is not, neither is greater, so that ranges
+/// keep the file.
 pub fn key_may_match(predicate: &KeyPredicate, key: &Value) -> bool {
     let Some(value) = key.get(&predicate.key).and_then(View::of) else {
         return true;

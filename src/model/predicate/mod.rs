@@ -1,7 +1,8 @@
 //! Predicates on partition keys and columns, and the files that they rule out.
 //!
-//! A file is ruled out only where it is certain that it holds no matching row. What is compared is like with like: numbers with
-//! numbers, RFC 3339 dates and times with each other as times, other text by code point, booleans with booleans.
+//! A file is ruled out only where it is certain that it holds no matching row. What is compared is like with
+//! like: numbers with numbers, RFC 3339 dates and times with each other as times, other text by code point,
+//! booleans with booleans.
 
 mod column;
 mod key;

@@ -74,7 +74,8 @@ impl<'a> View<'a> {
         parse_time(text).map_or(Self::Text(text), Self::Time)
     }
 
-    /// The order of two values of one kind. None where the kinds differ, where there is no order, and where it cannot be told.
+    /// The order of two values of one kind. None where the kinds differ, where there is no order, and where
+    /// it cannot be told.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Time(a), Self::Time(b)) => Some(a.cmp(b)),
@@ -86,8 +87,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether the two could be equal: not where they are of one kind and differ, nor where one is null and the other is not,
-    /// nor where one text is a time and the other is not.
+    /// Whether the two could be equal: not where they are of one kind and differ, nor where one is null and
+    /// the other is not, nor where one text is a time and the other is not.
     pub(super) fn may_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -103,10 +104,12 @@ impl<'a> View<'a> {
 /// From here on, doubles no longer tell neighbouring integers apart.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The order of two numbers. Integers of 64 bits are compared exactly with each other, and with doubles below 2^53.
+/// The order of two numbers. Integers of 64 bits are compared exactly with each other, and with doubles below
+/// 2^53.
 ///
-/// A double beyond that may stand for another number: JSON numbers that fit neither 64-bit integers nor doubles have been
-/// rounded when they were read. Rounding keeps the order but may make numbers equal, so that equality means nothing there.
+/// A double beyond that may stand for another number: JSON numbers that fit neither 64-bit integers nor
+/// doubles have been rounded when they were read. Rounding keeps the order but may make numbers equal, so
+/// that equality means nothing there.
 fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     if let (Some(a), Some(b)) = (integer(a), integer(b)) {
         return Some(a.cmp(&b));

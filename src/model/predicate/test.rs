@@ -51,7 +51,8 @@ pub(super) enum Bound {
 }
 
 impl Test {
-    /// Reads conditions. Operands must be scalars; null has no order, and booleans have one only where `booleans_ordered`.
+    /// Reads conditions. Operands must be scalars; null has no order, and booleans have one only where
+    /// `booleans_ordered`.
     pub(super) fn new(conditions: Conditions, booleans_ordered: bool) -> Result<Self, String> {
         let Conditions {
             eq,
@@ -98,8 +99,8 @@ impl Test {
         *self == Self::default()
     }
 
-    /// Whether all conditions may hold: `equal` says whether a value may be equal to something, `bound` whether it may lie on
-    /// that side of something.
+    /// Whether all conditions may hold: `equal` says whether a value may be equal to something, `bound`
+    /// whether it may lie on that side of something.
     pub(super) fn may_hold(
         &self,
         mut equal: impl FnMut(View<'_>) -> bool,

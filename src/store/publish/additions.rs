@@ -15,6 +15,9 @@ use crate::store::faults::Faults;
 use crate::store::storage_target::storage_target_find_in_txn;
 use crate::store::{Clock, Fault, Result, StorageTargetRef};
 
+/// How large the bloom filters of a file may be, as JSON.
+const MAX_BLOOM_FILTERS: usize = 1 << 20;
+
 /// A file of a request, checked, with its place in the request.
 pub(in crate::store) struct Addition {
     pub(in crate::store) index: usize,
@@ -122,7 +125,7 @@ fn checked(
     }
     let bloom_filters = add.bloom_filters.filter(|filters| !filters.is_null());
     if let Some(filters) = &bloom_filters {
-        faults.check(&["add", at, "bloomFilters"], naming::json_object(filters));
+        faults.check(&["add", at, "bloomFilters"], naming::json_object_within(filters, MAX_BLOOM_FILTERS));
     }
     let metadata = faults.object(&["add", at, "metadata"], add.metadata);
     let (file_path, storage_target_id) = (file_path?, target?);

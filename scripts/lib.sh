@@ -1,0 +1,60 @@
+# Sourced by the scripts beside it: where things are, and how to get the tools they need.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+target=${CARGO_TARGET_DIR:-$root/target}
+case $target in /*) ;; *) target=$root/$target ;; esac
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs Debian or Ubuntu packages; elsewhere says what is missing.
+apt_install() {
+  local sudo=
+  if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
+  if ! have apt-get || { [ -n "$sudo" ] && ! have sudo; }; then
+    die "this needs $*, and cannot install packages here: install them yourself and run it again"
+  fi
+  say "installing $*"
+  $sudo apt-get update -qq >&2
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# A C compiler builds the bundled SQLite; rustup fetches the toolchain that rust-toolchain.toml names.
+ensure_rust() {
+  have cc || apt_install build-essential
+  have cargo || PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+  have cargo && return
+  have curl || apt_install ca-certificates curl
+  say "installing Rust with rustup (https://rustup.rs)"
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+    sh -s -- -y --no-modify-path --profile minimal --default-toolchain none >&2 ||
+    die "could not install Rust: see https://rustup.rs, then run this again"
+}
+
+# Fails where the tool cannot be had. Building one takes minutes, once.
+ensure_cargo_tool() {
+  local tool=$1 version=$2
+  have "$tool" && return
+  say "installing $tool $version, once; this takes a few minutes"
+  cargo install --quiet --locked "$tool@$version" >&2 || return
+  PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+}
+
+# The gateway carries playground/dist in itself; built again when a source is newer.
+ensure_playground() {
+  local built=$root/playground/dist/index.html
+  if [ -f "$built" ] && [ -z "$(find "$root/playground" \
+    \( -name node_modules -o -name dist \) -prune -o -type f -newer "$built" -print)" ]; then
+    return
+  fi
+  if ! have node || ! have npm; then apt_install nodejs npm; fi
+  node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' ||
+    die "the playground needs Node.js 20 or newer, and this is $(node --version): see https://nodejs.org"
+  say "building the playground"
+  (cd "$root/playground" && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build) >&2
+}

@@ -1,0 +1,131 @@
+//! The change feed: what happened to the catalog, in commit order.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, Subscription};
+use futures_util::{Stream, StreamExt};
+use timestore_entity::change::Model;
+
+use super::connection::{Connection, Count, Listed};
+use super::context::ContextExt;
+use super::dataset::Dataset;
+use super::enums::ChangeKind;
+use super::error::{Error, Result};
+use super::keys::{DatasetById, ManifestByKey};
+use super::manifest::Manifest;
+use super::pagination::{List, MAX_LIMIT, PageArgs, foreign_cursor};
+use super::scalar::{DateTime, Json};
+use crate::store::change::ChangePosition;
+
+/// One change of the catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change(pub Model);
+
+impl From<Model> for Change {
+    fn from(model: Model) -> Self {
+        Self(model)
+    }
+}
+
+impl Listed for Change {
+    const NAME: &'static str = "Change";
+    type Position = ChangePosition;
+
+    fn position(&self) -> ChangePosition {
+        (self.0.transaction_id, self.0.sequence)
+    }
+}
+
+/// The feed as a list. The query and the subscription share its cursors.
+fn feed() -> List {
+    List::of_all("changes")
+}
+
+/// One change of the catalog.
+#[Object]
+impl Change {
+    /// Where it stands in the feed, for `after`.
+    async fn cursor(&self) -> String {
+        feed().cursor(&self.position())
+    }
+
+    /// What happened.
+    async fn kind(&self) -> ChangeKind {
+        self.0.kind.into()
+    }
+
+    /// The dataset that it happened to; null when it happened to none, or the dataset is gone.
+    async fn dataset(&self, ctx: &Context<'_>) -> Result<Option<Arc<Dataset>>> {
+        match self.0.dataset_id {
+            Some(id) => ctx.loaders().load(DatasetById(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The version that was published; null for other kinds.
+    async fn manifest(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
+        match self.0.dataset_id.zip(self.0.version) {
+            Some(key) => ctx.loaders().load(ManifestByKey(key)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// When it happened.
+    async fn occurred_at(&self) -> DateTime {
+        self.0.occurred_at.into()
+    }
+
+    /// What a reader needs to know, an object that depends on the kind.
+    async fn payload(&self) -> Json {
+        Json(self.0.payload.clone())
+    }
+}
+
+/// Queries of the change feed.
+#[derive(Debug, Default)]
+pub struct ChangeQuery;
+
+#[Object]
+impl ChangeQuery {
+    /// The change feed, in commit order: a client that was away continues at the last cursor that it saw.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only changes after this cursor, of this query or of the subscription.")] after: Option<String>,
+        #[graphql(desc = "At most so many, up to 100; 50 when omitted.")] first: Option<i32>,
+    ) -> Result<Connection<Change>> {
+        let list = feed();
+        let page = PageArgs::forwards(first, after).page(&list, MAX_LIMIT)?;
+        let rows = ctx.store().change_page(&page).await?.map(Into::into);
+        Ok(Connection::new(list, page, Arc::new(rows), Count::Changes))
+    }
+}
+
+/// What can be subscribed to.
+#[derive(Debug, Default)]
+pub struct Subscription;
+
+/// What can be subscribed to, over WebSocket (graphql-transport-ws) or server-sent events.
+#[Subscription]
+impl Subscription {
+    /// The changes of the catalog as they are committed, in commit order: those missed since `after`, then those to come. None
+    /// is left out and none comes twice.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Begin after this cursor, of the query or of the subscription; with what comes next when omitted.")]
+        after: Option<String>,
+        #[graphql(desc = "Complete after so many; never when omitted.")] first: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<Change>>> {
+        let first = match first.map(usize::try_from).transpose() {
+            Ok(first) => first.unwrap_or(usize::MAX),
+            Err(_) => return Err(Error::bad_input(&["first"], "expected `first` not to be negative")),
+        };
+        let after = match after {
+            Some(cursor) => Some(feed().position(&cursor).ok_or_else(|| foreign_cursor("after"))?),
+            None => None,
+        };
+        let changes = ctx.feed().follow(after).await?;
+        Ok(changes.map(|change| change.map(Into::into).map_err(Error::from)).take(first))
+    }
+}

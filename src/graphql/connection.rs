@@ -1,0 +1,143 @@
+//! Relay connections of everything but partitions, which have their own.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, ObjectType, TypeName};
+use timestore_entity::enums::StorageKind;
+use timestore_entity::ids::DatasetId;
+
+use super::context::ContextExt;
+use super::error::Result;
+use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
+use super::pagination::{List, PageInfo, Position};
+use crate::store::dataset::DatasetFilter;
+use crate::store::schema_version::SchemaVersionKey;
+use crate::store::{Page, Rows};
+
+/// What lists are made of.
+pub trait Listed: ObjectType + 'static {
+    /// The name of its connections and edges, before `Connection` and `Edge`.
+    const NAME: &'static str;
+
+    /// Where one stands in a list.
+    type Position: Position;
+
+    /// Where this one stands.
+    fn position(&self) -> Self::Position;
+}
+
+/// A page of a list.
+pub struct Connection<T: Listed> {
+    list: List,
+    page: Page<T::Position>,
+    rows: Arc<Rows<T>>,
+    count: Count,
+}
+
+impl<T: Listed> Connection<T> {
+    /// The rows that `page` of `list` found, and how to count the whole list.
+    pub fn new(list: List, page: Page<T::Position>, rows: Arc<Rows<T>>, count: Count) -> Self {
+        Self { list, page, rows, count }
+    }
+}
+
+impl<T: Listed> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::NAME).into()
+    }
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<T: Listed> Connection<T> {
+    /// The rows of the page, each with its cursor.
+    async fn edges(&self) -> Vec<Edge<'_, T>> {
+        self.rows.rows.iter().map(|node| Edge { list: &self.list, node }).collect()
+    }
+
+    /// The rows of the page.
+    async fn nodes(&self) -> &[T] {
+        &self.rows.rows
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.page, &self.rows, |node| self.list.cursor(&node.position()))
+    }
+
+    /// How many rows the whole list has. Counted only when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        self.count.load(ctx).await
+    }
+}
+
+/// A row of a page, with its cursor.
+pub struct Edge<'a, T: Listed> {
+    list: &'a List,
+    node: &'a T,
+}
+
+impl<T: Listed> TypeName for Edge<'_, T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::NAME).into()
+    }
+}
+
+/// A row of a page, with its cursor.
+#[Object(name_type)]
+impl<T: Listed> Edge<'_, T> {
+    /// Where the row stands in the list, for `after` and `before`.
+    async fn cursor(&self) -> String {
+        self.list.cursor(&self.node.position())
+    }
+
+    /// The row.
+    async fn node(&self) -> &T {
+        self.node
+    }
+}
+
+/// How to count a whole list.
+#[derive(Clone, Debug)]
+pub enum Count {
+    /// The datasets that a filter lets through.
+    Datasets(DatasetFilter),
+    /// The storage targets of a kind, or all.
+    StorageTargets(Option<StorageKind>),
+    /// The schema versions of a dataset.
+    SchemaVersions(DatasetId),
+    /// The versions of a dataset.
+    Manifests(DatasetId),
+    /// The manifests that used a schema version.
+    ManifestsUsing(SchemaVersionKey),
+    /// The snapshots of a dataset.
+    Snapshots(DatasetId),
+    /// The change feed.
+    Changes,
+}
+
+impl Count {
+    async fn load(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = match self {
+            Self::Datasets(filter) => ctx.store().dataset_count(filter).await?,
+            Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
+            Self::Changes => ctx.store().change_count().await?,
+            // Versions have no gaps: the newest one's number is how many there are.
+            Self::SchemaVersions(dataset) => {
+                return Ok(ctx.loaders().load(HeadOf(*dataset)).await?.map_or(0, |head| head.latest_schema_version));
+            }
+            Self::Manifests(dataset) => {
+                return Ok(ctx.loaders().load(HeadOf(*dataset)).await?.map_or(0, |head| head.latest_version));
+            }
+            Self::ManifestsUsing(key) => ctx.loaders().load(ManifestCountOf(*key)).await?.unwrap_or(0),
+            Self::Snapshots(dataset) => ctx.loaders().load(SnapshotCountOf(*dataset)).await?.unwrap_or(0),
+        };
+        Ok(to_int(count))
+    }
+}
+
+/// A count as GraphQL's `Int`, which ends at 2^31 - 1.
+pub fn to_int(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

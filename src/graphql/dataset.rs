@@ -1,0 +1,328 @@
+//! Datasets: named series of versions.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use timestore_entity::dataset::Model;
+use timestore_entity::dataset_head::Model as Head;
+
+use super::connection::{Connection, Count, Listed};
+use super::context::ContextExt;
+use super::enums::{CompatibilityMode, DatasetOrder, DatasetStatus, FileFormat};
+use super::error::{Error, Result};
+use super::id::GlobalId;
+use super::keys::{
+    CurrentManifestOf, HeadOf, LatestSchemaVersionOf, ManifestByKey, ManifestByRef, RetentionPolicyOf,
+    SchemaVersionByKey, StorageTargetById, WatermarksOf,
+};
+use super::manifest::Manifest;
+use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
+use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::reference::{DatasetRefInput, ManifestRefInput, StorageTargetRefInput, is_text};
+use super::retention_policy::RetentionPolicy;
+use super::scalar::{BigInt, DateTime, Json};
+use super::schema_version::SchemaVersion;
+use super::snapshot::Snapshot;
+use super::storage_target::StorageTarget;
+use super::watermark::Watermark;
+use crate::store::{self, ManifestRef};
+
+/// A named series of versions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset(pub Model);
+
+impl From<Model> for Dataset {
+    fn from(model: Model) -> Self {
+        Self(model)
+    }
+}
+
+impl Listed for Dataset {
+    const NAME: &'static str = "Dataset";
+    type Position = String;
+
+    fn position(&self) -> String {
+        self.0.slug.clone()
+    }
+}
+
+impl Dataset {
+    async fn head(&self, ctx: &Context<'_>) -> Result<Arc<Head>> {
+        ctx.loaders().expect(HeadOf(self.0.id)).await
+    }
+}
+
+/// A named series of versions of one time series. Each version, a manifest, is a set of immutable files.
+#[Object]
+impl Dataset {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::Dataset(self.0.id).encode()
+    }
+
+    /// The slug, unique in the catalog, in lower case.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// The name for people.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What people should know about it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// Whether it takes publishes.
+    async fn status(&self) -> DatasetStatus {
+        self.0.status.into()
+    }
+
+    /// The format that writers should use, and that a file has when its publisher names none.
+    async fn write_format(&self) -> FileFormat {
+        self.0.write_format.into()
+    }
+
+    /// Which changes of its fields it accepts.
+    async fn compatibility(&self) -> CompatibilityMode {
+        self.0.compatibility.into()
+    }
+
+    /// Any one of these scopes lets a caller read it. Null: the global scope does.
+    async fn read_scopes(&self) -> Option<Vec<&str>> {
+        self.0.read_scopes.as_ref().map(texts)
+    }
+
+    /// Any one of these scopes lets a caller write it. Null: the global scope does.
+    async fn write_scopes(&self) -> Option<Vec<&str>> {
+        self.0.write_scopes.as_ref().map(texts)
+    }
+
+    /// Free metadata, an object.
+    async fn metadata(&self) -> Json {
+        Json(self.0.metadata.clone())
+    }
+
+    /// Counts its changes, from 1. State it as `expectedRevision` to change only what you have seen.
+    async fn revision(&self) -> i32 {
+        self.0.revision
+    }
+
+    /// Why it was archived.
+    async fn archive_reason(&self) -> Option<&str> {
+        self.0.archive_reason.as_deref()
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it was last changed. Publishing does not change it: see `lastPublishedAt`.
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+
+    /// When its current version was published; null before the first.
+    async fn last_published_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        Ok(self.head(ctx).await?.last_published_at.map(Into::into))
+    }
+
+    /// What its current version holds.
+    async fn totals(&self, ctx: &Context<'_>) -> Result<DatasetTotals> {
+        Ok(DatasetTotals::from(&*self.head(ctx).await?))
+    }
+
+    /// The storage target of files whose publisher names none.
+    async fn default_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Arc<StorageTarget>>> {
+        match self.0.default_storage_target_id {
+            Some(id) => ctx.loaders().expect(StorageTargetById(id)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A schema version; null when there is none.
+    async fn schema_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its number; the newest one when omitted.")] version: Option<i32>,
+    ) -> Result<Option<Arc<SchemaVersion>>> {
+        match version {
+            Some(version) => ctx.loaders().load(SchemaVersionByKey((self.0.id, version))).await,
+            None => ctx.loaders().load(LatestSchemaVersionOf(self.0.id)).await,
+        }
+    }
+
+    /// The schema versions, newest first.
+    async fn schema_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<SchemaVersion>> {
+        let list = List::of("schemaVersions", self.0.id);
+        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let asked = Asked::new(self.0.id, SchemaVersions(page.clone()));
+        let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
+        Ok(Connection::new(list, page, rows, Count::SchemaVersions(self.0.id)))
+    }
+
+    /// A version; null when there is none.
+    async fn manifest(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one; the current one when omitted.")] by: Option<ManifestRefInput>,
+    ) -> Result<Option<Arc<Manifest>>> {
+        match by.map(ManifestRefInput::into_store) {
+            None => ctx.loaders().load(CurrentManifestOf(self.0.id)).await,
+            Some(ManifestRef::Version(version)) => ctx.loaders().load(ManifestByKey((self.0.id, version))).await,
+            Some(ManifestRef::Snapshot(name)) if !is_text(&name) => Ok(None),
+            Some(by) => ctx.loaders().load(ManifestByRef((self.0.id, by))).await,
+        }
+    }
+
+    /// The versions, newest first.
+    async fn manifests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Manifest>> {
+        let list = List::of("manifests", self.0.id);
+        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let asked = Asked::new(self.0.id, Manifests(page.clone()));
+        let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
+        Ok(Connection::new(list, page, rows, Count::Manifests(self.0.id)))
+    }
+
+    /// The named pins of its versions, by name.
+    async fn snapshots(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, up to 100; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Snapshot>> {
+        let list = List::of("snapshots", self.0.id);
+        let page = PageArgs::forwards(first, after).page(&list, MAX_LIMIT)?;
+        let asked = Asked::new(self.0.id, Snapshots(page.clone()));
+        let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
+        Ok(Connection::new(list, page, rows, Count::Snapshots(self.0.id)))
+    }
+
+    /// What it keeps, and for how long; null when it has no policy and keeps everything.
+    async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Arc<RetentionPolicy>>> {
+        ctx.loaders().load(RetentionPolicyOf(self.0.id)).await
+    }
+
+    /// How far its sources have come, by source.
+    async fn watermarks(&self, ctx: &Context<'_>) -> Result<Arc<Vec<Watermark>>> {
+        Ok(ctx.loaders().load(WatermarksOf(self.0.id)).await?.unwrap_or_default())
+    }
+}
+
+/// The texts of a stored list.
+fn texts(json: &serde_json::Value) -> Vec<&str> {
+    json.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+}
+
+/// What the current version of a dataset holds. All zero and null before the first.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct DatasetTotals {
+    /// The number of the current version; 0 before the first.
+    pub version: i32,
+    /// Its files.
+    pub partition_count: i32,
+    /// The rows of those files.
+    pub total_rows: BigInt,
+    /// The bytes of those files.
+    pub total_bytes: BigInt,
+    /// The time of the earliest row.
+    pub start_time: Option<DateTime>,
+    /// The time of the latest row.
+    pub end_time: Option<DateTime>,
+}
+
+impl From<&Head> for DatasetTotals {
+    fn from(head: &Head) -> Self {
+        Self {
+            version: head.latest_version,
+            partition_count: head.partition_count,
+            total_rows: head.total_rows.into(),
+            total_bytes: head.total_bytes.into(),
+            start_time: head.start_time.map(Into::into),
+            end_time: head.end_time.map(Into::into),
+        }
+    }
+}
+
+/// Which datasets a list holds. Everything stated must hold.
+#[derive(Clone, Debug, Default, InputObject)]
+#[graphql(name = "DatasetFilter")]
+pub struct DatasetFilterInput {
+    /// Only those with this status.
+    pub status: Option<DatasetStatus>,
+    /// Archived ones too. Not needed where `status` asks for them.
+    #[graphql(default_with = "Some(false)")]
+    pub include_archived: Option<bool>,
+    /// Only those whose slug, name or description contains this text, in any case.
+    pub search: Option<String>,
+    /// Only those whose default storage target this is.
+    pub storage_target: Option<StorageTargetRefInput>,
+}
+
+impl DatasetFilterInput {
+    fn into_store(self) -> Result<store::dataset::DatasetFilter> {
+        if self.search.as_deref().is_some_and(|search| !is_text(search)) {
+            return Err(Error::bad_input(&["filter", "search"], "expected a text without NUL characters"));
+        }
+        Ok(store::dataset::DatasetFilter {
+            status: self.status.map(Into::into),
+            include_archived: self.include_archived.unwrap_or(false),
+            search: self.search,
+            storage_target: self.storage_target.map(StorageTargetRefInput::into_store),
+        })
+    }
+}
+
+/// Queries of datasets.
+#[derive(Debug, Default)]
+pub struct DatasetQuery;
+
+#[Object]
+impl DatasetQuery {
+    /// The dataset that `by` names, archived or not; null when there is none.
+    async fn dataset(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] by: DatasetRefInput,
+    ) -> Result<Option<Dataset>> {
+        let found = ctx.store().dataset_find(&by.into_store()).await?;
+        Ok(found.map(Into::into))
+    }
+
+    /// The datasets, by slug. Archived ones are left out unless the filter asks for them.
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    async fn datasets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which ones.")] filter: Option<DatasetFilterInput>,
+        #[graphql(desc = "The order; SLUG_ASC when omitted.")] order_by: Option<DatasetOrder>,
+    ) -> Result<Connection<Dataset>> {
+        let list = List::of_all("datasets");
+        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let filter = filter.unwrap_or_default().into_store()?;
+        let descending = order_by.unwrap_or_default() == DatasetOrder::SlugDesc;
+        let rows = ctx.store().dataset_page(&filter, descending, &page).await?.map(Into::into);
+        Ok(Connection::new(list, page, Arc::new(rows), Count::Datasets(filter)))
+    }
+}

@@ -1,0 +1,189 @@
+//! Executes requests, whatever they came by: limits first, then batches and codes of errors.
+
+use std::sync::Arc;
+
+use async_graphql::futures_util::stream::BoxStream;
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Data, Request, Response, ServerError, Value};
+use futures_util::{StreamExt, stream};
+
+use super::error::{Code, Error};
+use super::loader::Loaders;
+use super::{Schema, limits, scalar};
+use crate::store::Store;
+
+/// Executes requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Executor {
+    schema: Schema,
+}
+
+impl Executor {
+    /// Executes requests against `schema`.
+    pub fn new(schema: Schema) -> Self {
+        Self { schema }
+    }
+
+    /// The catalog behind the schema; none for a schema that only describes itself.
+    pub fn store(&self) -> Option<&Store> {
+        self.schema.data()
+    }
+
+    /// Answers a query or a mutation.
+    pub async fn execute(&self, request: Request) -> Response {
+        match self.prepare(request) {
+            Ok(request) => classified(self.schema.execute(request).await),
+            Err(error) => Response::from_errors(vec![error]),
+        }
+    }
+
+    /// Answers any operation, a subscription with many responses.
+    pub fn execute_stream(&self, request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
+        match self.prepare(request) {
+            Ok(request) => self.schema.execute_stream_with_session_data(request, session).map(classified).boxed(),
+            Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
+        }
+    }
+
+    /// Parses and measures a document, and gives the request its own batches.
+    fn prepare(&self, mut request: Request) -> Result<Request, ServerError> {
+        operation_type(&mut request)?;
+        Ok(match self.store() {
+            Some(store) => request.data(Loaders::new(store.clone())),
+            None => request,
+        })
+    }
+}
+
+/// What a request does, once its document has been parsed and measured; none when it does not say which operation it means.
+pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, ServerError> {
+    if let Some(number) = limits::oversized_integer(&request.query) {
+        let message = format!("the number {number} does not fit in 64 bits");
+        return Err(Error::new(Code::BadUserInput, message).into());
+    }
+    let name = request.operation_name.clone();
+    let document = request.parsed_query().map_err(|error| coded(error, Code::GraphqlParseFailed))?;
+    limits::check(document)?;
+    Ok(match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get(name.as_str()).map(|operation| operation.node.ty)
+        }
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            operations.values().next().map(|operation| operation.node.ty)
+        }
+        (DocumentOperations::Multiple(_), None) => None,
+    })
+}
+
+/// Whether the request as such was at fault, so that nothing was executed.
+pub fn is_request_error(response: &Response) -> bool {
+    response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty())
+}
+
+/// Gives every error a code. Those of resolvers have one; the others are async-graphql's own.
+fn classified(mut response: Response) -> Response {
+    let errors = std::mem::take(&mut response.errors);
+    response.errors = errors.into_iter().map(classify).collect();
+    response
+}
+
+fn classify(mut error: ServerError) -> ServerError {
+    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+        return error;
+    }
+    if !error.path.is_empty() {
+        // Arguments that validation let through and a type refused.
+        return coded(error, Code::BadUserInput);
+    }
+    let Some(field) = refused_argument(&error.message) else {
+        return coded(error, Code::GraphqlValidationFailed);
+    };
+    let expectation = expected_type(&error.message).and_then(scalar::expectation);
+    if let Some(expectation) = expectation {
+        error.message = format!("{}: {expectation}", error.message);
+    }
+    let mut extensions = error.extensions.take().unwrap_or_default();
+    extensions.set("field", Value::List(field.into_iter().map(Value::String).collect()));
+    error.extensions = Some(extensions);
+    coded(error, Code::BadUserInput)
+}
+
+/// The path in a validation error about the value of an argument, `Invalid value for argument "input.add.0.startTime", …`.
+fn refused_argument(message: &str) -> Option<Vec<String>> {
+    let rest = message.strip_prefix("Invalid value for argument \"")?;
+    let (path, _) = rest.split_once('"')?;
+    Some(path.split('.').map(str::to_owned).collect())
+}
+
+/// The name of the type in a validation error, `…, expected type "BigInt"`.
+fn expected_type(message: &str) -> Option<&str> {
+    let (_, rest) = message.rsplit_once("expected type \"")?;
+    rest.strip_suffix('"')
+}
+
+fn coded(mut error: ServerError, code: Code) -> ServerError {
+    let mut extensions = error.extensions.take().unwrap_or_default();
+    extensions.set("code", code.as_str());
+    error.extensions = Some(extensions);
+    error
+}
+
+impl async_graphql::Executor for Executor {
+    async fn execute(&self, request: Request) -> Response {
+        Self::execute(self, request).await
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        Self::execute_stream(self, request, session.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::graphql::builder;
+
+    async fn answer(query: &str) -> Json {
+        let response = Executor::new(builder().finish()).execute(Request::new(query)).await;
+        serde_json::to_value(response).unwrap()
+    }
+
+    async fn error(query: &str) -> Json {
+        answer(query).await["errors"][0].clone()
+    }
+
+    #[tokio::test]
+    async fn every_error_has_a_code() {
+        for (query, code) in [
+            ("{", "GRAPHQL_PARSE_FAILED"),
+            ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+            ("subscription { changes { cursor } }", "GRAPHQL_VALIDATION_FAILED"),
+            ("{ a: __typename b: node(id: 99999999999999999999) { id } }", "BAD_USER_INPUT"),
+            (r#"{ storageTargets(first: "x") { totalCount } }"#, "BAD_USER_INPUT"),
+            ("{ storageTargets(first: 101) { totalCount } }", "BAD_USER_INPUT"),
+            ("{ storageTargets(first: 9999999999) { totalCount } }", "BAD_USER_INPUT"),
+        ] {
+            assert_eq!(error(query).await["extensions"]["code"], code, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_value_is_named_and_explained() {
+        let query = r#"{ dataset(by: {slug: "x"}) { manifest(by: {asOf: "yesterday"}) { version } } }"#;
+        let error = error(query).await;
+        assert_eq!(error["extensions"]["field"], json!(["by", "asOf"]));
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("RFC 3339"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn introspection_works() {
+        // The deepest part of what tools send.
+        let types = format!("{}name{}", "ofType { ".repeat(9), " }".repeat(9));
+        let query = format!("{{ __schema {{ types {{ fields {{ args {{ type {{ {types} }} }} }} }} }} }}");
+        assert!(answer(&query).await.get("errors").is_none());
+    }
+}

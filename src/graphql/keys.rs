@@ -1,0 +1,80 @@
+//! What can be looked up in batches: one key type for each batch function of the store.
+
+use std::sync::Arc;
+
+use timestore_entity::dataset_head::Model as DatasetHead;
+use timestore_entity::ids::{DatasetId, StorageTargetId};
+
+use super::dataset::Dataset;
+use super::draft::ManifestDraft;
+use super::loader::{Found, Key};
+use super::manifest::Manifest;
+use super::partition::Partition;
+use super::retention_policy::RetentionPolicy;
+use super::schema_version::SchemaVersion;
+use super::snapshot::Snapshot;
+use super::storage_target::StorageTarget;
+use super::watermark::Watermark;
+use crate::store::draft::DraftKey;
+use crate::store::manifest::ManifestKey;
+use crate::store::partition::PartitionKey;
+use crate::store::schema_version::SchemaVersionKey;
+use crate::store::snapshot::SnapshotKey;
+use crate::store::{self, ManifestRef, Store};
+
+macro_rules! keys {
+    ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr;)+) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub $inner);
+
+        impl Key for $name {
+            type Value = $value;
+
+            async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+                let keys: Vec<$inner> = keys.into_iter().map(|key| key.0).collect();
+                let wrap = $wrap;
+                let found = store.$method(&keys).await?;
+                Ok(found.into_iter().map(|(key, model)| (Self(key), wrap(model))).collect())
+            }
+        }
+    )+};
+}
+
+fn object<M, T: From<M>>(model: M) -> Arc<T> {
+    Arc::new(model.into())
+}
+
+keys! {
+    /// A storage target.
+    StorageTargetById(StorageTargetId) => Arc<StorageTarget> = storage_targets_by_id, object;
+    /// A dataset.
+    DatasetById(DatasetId) => Arc<Dataset> = datasets_by_id, object;
+    /// The head of a dataset.
+    HeadOf(DatasetId) => Arc<DatasetHead> = dataset_heads, object;
+    /// A schema version of a dataset.
+    SchemaVersionByKey(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object;
+    /// The newest schema version of a dataset.
+    LatestSchemaVersionOf(DatasetId) => Arc<SchemaVersion> = schema_versions_latest, object;
+    /// A version of a dataset.
+    ManifestByKey(ManifestKey) => Arc<Manifest> = manifests_by_key, object;
+    /// The newest version of a dataset.
+    CurrentManifestOf(DatasetId) => Arc<Manifest> = manifests_current, object;
+    /// A version of a dataset, by instant or snapshot.
+    ManifestByRef((DatasetId, ManifestRef)) => Arc<Manifest> = manifests_resolve, object;
+    /// How many manifests used a schema version.
+    ManifestCountOf(SchemaVersionKey) => u64 = manifest_counts_by_schema_version, |count| count;
+    /// A file of a dataset.
+    PartitionByKey(PartitionKey) => Arc<Partition> = partitions_by_key, object;
+    /// A snapshot of a dataset.
+    SnapshotByKey(SnapshotKey) => Arc<Snapshot> = snapshots_by_key, object;
+    /// How many snapshots a dataset has.
+    SnapshotCountOf(DatasetId) => u64 = snapshot_counts, |count| count;
+    /// The retention policy of a dataset.
+    RetentionPolicyOf(DatasetId) => Arc<RetentionPolicy> = retention_policies, object;
+    /// The watermarks of a dataset.
+    WatermarksOf(DatasetId) => Arc<Vec<Watermark>> = watermarks,
+        |models: Vec<_>| Arc::new(models.into_iter().map(Watermark).collect());
+    /// A draft.
+    DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
+}

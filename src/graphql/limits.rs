@@ -1,0 +1,196 @@
+//! Refuses documents that are too large or too deep before anything walks them.
+//!
+//! async-graphql checks its own limits by walking every spread of a fragment each time it occurs, which takes twice as long with
+//! each level of a document that spreads every fragment twice. Here each fragment is measured once.
+
+use std::collections::HashMap;
+
+use async_graphql::Name;
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+
+use super::MAX_DEPTH;
+use super::error::{Code, Error, Result};
+
+/// The most fields that a document may have with all its fragments spread.
+const MAX_FIELDS: u64 = 10_000;
+
+/// How large a part of a document is with all its fragments spread.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    fields: u64,
+    /// Levels of fields.
+    depth: usize,
+    /// Levels of anything: fields, spreads and inline fragments.
+    nesting: usize,
+}
+
+/// async-graphql follows so many levels of anything, lest its stack overflow.
+const MAX_NESTING: usize = 32;
+
+/// Whether a document is small enough to be looked at.
+pub fn check(document: &ExecutableDocument) -> Result<()> {
+    let mut measure = Measure { document, fragments: HashMap::new() };
+    let mut fields: u64 = 0;
+    for (_, operation) in document.operations.iter() {
+        let size = measure.set(&operation.node.selection_set.node)?;
+        fields = fields.saturating_add(size.fields);
+        if size.depth > MAX_DEPTH {
+            return Err(refuse(format!("the document is {} levels deep; at most {MAX_DEPTH} are allowed", size.depth)));
+        }
+        if size.nesting > MAX_NESTING {
+            return Err(refuse(format!("fragments and fields are nested deeper than {MAX_NESTING} levels")));
+        }
+    }
+    if fields > MAX_FIELDS {
+        return Err(refuse(format!(
+            "the document has {fields} fields with its fragments spread; at most {MAX_FIELDS} are allowed"
+        )));
+    }
+    Ok(())
+}
+
+fn refuse(message: String) -> Error {
+    Error::new(Code::GraphqlValidationFailed, message)
+}
+
+struct Measure<'a> {
+    document: &'a ExecutableDocument,
+    /// What is known of each fragment; none while it is being measured.
+    fragments: HashMap<&'a Name, Option<Size>>,
+}
+
+impl<'a> Measure<'a> {
+    fn set(&mut self, set: &'a SelectionSet) -> Result<Size> {
+        let mut total = Size::default();
+        for item in &set.items {
+            let size = match &item.node {
+                Selection::Field(field) => {
+                    let inner = self.set(&field.node.selection_set.node)?;
+                    Size { fields: inner.fields.saturating_add(1), depth: inner.depth + 1, nesting: inner.nesting + 1 }
+                }
+                Selection::InlineFragment(fragment) => {
+                    let inner = self.set(&fragment.node.selection_set.node)?;
+                    Size { nesting: inner.nesting + 1, ..inner }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let inner = self.fragment(&spread.node.fragment_name.node)?;
+                    Size { nesting: inner.nesting + 1, ..inner }
+                }
+            };
+            total.fields = total.fields.saturating_add(size.fields);
+            total.depth = total.depth.max(size.depth);
+            total.nesting = total.nesting.max(size.nesting);
+        }
+        Ok(total)
+    }
+
+    fn fragment(&mut self, name: &'a Name) -> Result<Size> {
+        match self.fragments.get(name) {
+            Some(Some(size)) => return Ok(*size),
+            Some(None) => return Err(refuse(format!("fragment \"{name}\" spreads itself"))),
+            None => {}
+        }
+        // Validation tells of fragments that are not there.
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return Ok(Size::default());
+        };
+        self.fragments.insert(name, None);
+        let size = self.set(&fragment.node.selection_set.node)?;
+        self.fragments.insert(name, Some(size));
+        Ok(size)
+    }
+}
+
+/// An integer of a JSON or GraphQL text that does not fit in 64 bits, which a parser would round. Strings and comments are
+/// skipped.
+pub fn oversized_integer(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = skip_string(bytes, at),
+            b'#' => at += bytes[at..].iter().take_while(|&&byte| byte != b'\n' && byte != b'\r').count(),
+            byte if byte.is_ascii_digit() || byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-' => {
+                let word = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'.');
+                let end = at + bytes[at..].iter().take_while(|byte| word(byte)).count();
+                let token = &text[at..end];
+                let digits = token.strip_prefix('-').unwrap_or(token);
+                let is_integer = digits.len() > 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
+                if is_integer && token.parse::<i64>().is_err() && token.parse::<u64>().is_err() {
+                    return Some(token);
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The index after the string, or block string, that begins at `at`.
+fn skip_string(bytes: &[u8], mut at: usize) -> usize {
+    let block = bytes[at..].starts_with(b"\"\"\"");
+    at += if block { 3 } else { 1 };
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if !block => at += 2,
+            b'\\' if bytes[at..].starts_with(b"\\\"\"\"") => at += 4,
+            b'"' if !block => return at + 1,
+            b'"' if bytes[at..].starts_with(b"\"\"\"") => return at + 3,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(text: &str) -> Option<String> {
+        check(&parse_query(text).unwrap()).err().map(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn doubling_fragments_are_refused_at_once() {
+        let fragments: String =
+            (0..28).map(|level| format!("fragment f{level} on Query {{ ...f{0} ...f{0} }} ", level + 1)).collect();
+        let document = format!("{{ ...f0 }} {fragments} fragment f28 on Query {{ __typename }}");
+        assert!(refusal(&document).unwrap().contains("268435456 fields"));
+    }
+
+    #[test]
+    fn deep_documents_and_circles_are_refused() {
+        let deep = |levels: usize| format!("{{ {}a{} }}", "a { ".repeat(levels - 1), " }".repeat(levels - 1));
+        assert_eq!(refusal(&deep(20)), None);
+        assert!(refusal(&deep(21)).unwrap().contains("21 levels"));
+        let circle = "{ ...a } fragment a on Query { x { ...b } } fragment b on Query { ...a }";
+        assert!(refusal(circle).unwrap().contains("spreads itself"));
+    }
+
+    #[test]
+    fn integers_beyond_64_bits_are_found() {
+        for (text, found) in [
+            (r#"{"a": 18446744073709551616}"#, Some("18446744073709551616")),
+            (r#"{"a": [-9223372036854775809]}"#, Some("-9223372036854775809")),
+            (r#"{"a": 18446744073709551615, "b": -9223372036854775808}"#, None),
+            (r#"{"a": "18446744073709551616", "b\"": "\\"}"#, None),
+            (r#"{"a": 1e400, "b": 18446744073709551616.5, "c": 123456789012345678901e5}"#, None),
+            ("{ a18446744073709551616 # 18446744073709551616\n }", None),
+            (r#"{ a(b: """ "18446744073709551616 \""" 1""", c: 18446744073709551616) }"#, Some("18446744073709551616")),
+            (r#"""#, None),
+        ] {
+            assert_eq!(oversized_integer(text), found, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_scanned(text: String) {
+            let _ = oversized_integer(&text);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Manifests: the versions of a dataset.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use timestore_entity::manifest::Model;
+
+use super::connection::Listed;
+use super::context::ContextExt;
+use super::coverage::Coverage;
+use super::dataset::Dataset;
+use super::diff::ManifestDiff;
+use super::enums::{ManifestOperation, ManifestStatus};
+use super::error::{Error, Result};
+use super::id::GlobalId;
+use super::keys::{DatasetById, HeadOf, ManifestByKey, SchemaVersionByKey};
+use super::partitions::PartitionConnection;
+use super::predicate::{ColumnPredicateInput, FileChoice, KeyPredicateInput};
+use super::reference::TimeWindow;
+use super::scalar::{BigInt, DateTime, Duration, Json};
+use super::schema_version::SchemaVersion;
+use crate::store::manifest::ManifestKey;
+use crate::store::diff::Side;
+
+/// A version of a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest(pub Model);
+
+impl From<Model> for Manifest {
+    fn from(model: Model) -> Self {
+        Self(model)
+    }
+}
+
+impl Listed for Manifest {
+    const NAME: &'static str = "Manifest";
+    type Position = i32;
+
+    fn position(&self) -> i32 {
+        self.0.version
+    }
+}
+
+impl Manifest {
+    /// Its key.
+    pub fn key(&self) -> ManifestKey {
+        (self.0.dataset_id, self.0.version)
+    }
+}
+
+/// A version of a dataset: the immutable set of files that make it up, and what changed since the version before. Whatever can
+/// be reached from it never changes and may be cached for ever, but for `status`, `Partition.removedIn` and `Partition.uri`.
+#[Object]
+impl Manifest {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::Manifest(self.0.dataset_id, self.0.version).encode()
+    }
+
+    /// Counts from 1 within the dataset, without gaps, in the order of publishing.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// Where it stands now.
+    async fn status(&self, ctx: &Context<'_>) -> Result<ManifestStatus> {
+        if self.0.expired_at.is_some() {
+            return Ok(ManifestStatus::Expired);
+        }
+        let head = ctx.loaders().expect(HeadOf(self.0.dataset_id)).await?;
+        let is_current = head.latest_version == self.0.version;
+        Ok(if is_current { ManifestStatus::Published } else { ManifestStatus::Superseded })
+    }
+
+    /// What it did.
+    async fn operation(&self) -> ManifestOperation {
+        self.0.operation.into()
+    }
+
+    /// The dataset.
+    async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
+        ctx.loaders().expect(DatasetById(self.0.dataset_id)).await
+    }
+
+    /// The schema version of the files that it added.
+    async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
+        match self.0.schema_version {
+            Some(version) => ctx.loaders().expect(SchemaVersionByKey((self.0.dataset_id, version))).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The version before it; null for the first.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
+        match self.0.parent_version {
+            Some(version) => ctx.loaders().load(ManifestByKey((self.0.dataset_id, version))).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The files of this version.
+    async fn partition_count(&self) -> i32 {
+        self.0.partition_count
+    }
+
+    /// The files that it added.
+    async fn added_count(&self) -> i32 {
+        self.0.added_count
+    }
+
+    /// The files that it removed.
+    async fn removed_count(&self) -> i32 {
+        self.0.removed_count
+    }
+
+    /// The rows of the files of this version.
+    async fn total_rows(&self) -> BigInt {
+        self.0.total_rows.into()
+    }
+
+    /// The bytes of the files of this version.
+    async fn total_bytes(&self) -> BigInt {
+        self.0.total_bytes.into()
+    }
+
+    /// The time of the earliest row of this version; null when it has no files.
+    async fn start_time(&self) -> Option<DateTime> {
+        self.0.start_time.map(Into::into)
+    }
+
+    /// The time of the latest row of this version; null when it has no files.
+    async fn end_time(&self) -> Option<DateTime> {
+        self.0.end_time.map(Into::into)
+    }
+
+    /// Who published it.
+    async fn created_by(&self) -> Option<&str> {
+        self.0.created_by.as_deref()
+    }
+
+    /// When its publish, or its draft, began.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it was published. Strictly increases with the version.
+    async fn published_at(&self) -> Option<DateTime> {
+        Some(self.0.published_at.into())
+    }
+
+    /// What the publisher says about it, an object.
+    async fn summary(&self) -> Json {
+        Json(self.0.summary.clone())
+    }
+
+    /// Free metadata, an object.
+    async fn metadata(&self) -> Json {
+        Json(self.0.metadata.clone())
+    }
+
+    /// The files of this version that could hold a row in the window that matches all predicates, by start time, then id. When
+    /// `after` is given, the page is read at the version that the cursor pins, so that paging is stable while others publish:
+    /// `resolvedVersion` says which one that is. An expired version is an error.
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    async fn partitions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only files that could hold a row in this stretch of time.")] window: Option<TimeWindow>,
+        #[graphql(desc = "Only files whose partition key could match all of these.")] partition_key: Option<
+            Vec<KeyPredicateInput>,
+        >,
+        #[graphql(desc = "Only files whose column statistics could match all of these.")] columns: Option<
+            Vec<ColumnPredicateInput>,
+        >,
+        #[graphql(desc = "At most so many, up to 1,000; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor, which must come from a page with the same window and predicates.")]
+        after: Option<String>,
+    ) -> Result<PartitionConnection> {
+        let choice = FileChoice { window, keys: partition_key, columns };
+        PartitionConnection::of_files(ctx, self, choice, first, after).await
+    }
+
+    /// The files that this version added, by start time, then id.
+    async fn added_partitions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, up to 1,000; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<PartitionConnection> {
+        PartitionConnection::of_changes(ctx, self, Side::Added, first, after).await
+    }
+
+    /// The files that this version removed, by start time, then id.
+    async fn removed_partitions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most so many, up to 1,000; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<PartitionConnection> {
+        PartitionConnection::of_changes(ctx, self, Side::Removed, first, after).await
+    }
+
+    /// What has to be added to the files of this version, and removed from them, to have those of another.
+    async fn diff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The other version of the dataset, later or earlier.")] to: i32,
+    ) -> Result<ManifestDiff> {
+        match ctx.loaders().load(ManifestByKey((self.0.dataset_id, to))).await? {
+            Some(other) => Ok(ManifestDiff::new(self.clone(), other)),
+            None => Err(Error::bad_input(&["to"], format!("the dataset has no version {to}"))),
+        }
+    }
+
+    /// What of a window the files of this version cover, where they leave gaps and where they overlap.
+    async fn coverage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The stretch of time to look at.")] window: TimeWindow,
+        #[graphql(desc = "Also divide the window into parts of this length.")] bucket: Option<Duration>,
+        #[graphql(desc = "Stretches no longer than this between two files are no gaps; zero when omitted.")]
+        tolerance: Option<Duration>,
+    ) -> Result<Coverage> {
+        let window = (window.from.0, window.to.0);
+        let (bucket, tolerance) = (bucket.map(|bucket| bucket.0), tolerance.map(|tolerance| tolerance.0));
+        let coverage = ctx.store().coverage(self.key(), window, bucket, tolerance).await?;
+        Ok(coverage.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! The graph: what of the catalog clients see, and by which names.
+//!
+//! A resolver parses, authorises, calls one method of the store or one loader, and wraps. Nothing here knows SQL.
+
+// In reading order; the blank lines keep rustfmt from sorting them.
+
+pub mod context;
+pub mod error;
+pub mod executor;
+pub mod limits;
+
+pub mod query;
+
+pub mod storage_target;
+
+pub mod dataset;
+
+pub mod schema_version;
+
+pub mod manifest;
+
+pub mod partition;
+
+pub mod partitions;
+
+pub mod predicate;
+
+pub mod diff;
+
+pub mod coverage;
+
+pub mod snapshot;
+
+pub mod retention_policy;
+
+pub mod watermark;
+
+pub mod draft;
+
+pub mod change;
+
+pub mod feed;
+
+pub mod commit_status;
+
+pub mod node;
+
+pub mod compatibility;
+pub mod mutation;
+pub mod user_error;
+
+pub mod reference;
+
+pub mod enums;
+pub mod id;
+pub mod scalar;
+
+pub mod connection;
+pub mod pagination;
+
+pub mod keys;
+pub mod loader;
+pub mod pages;
+
+use async_graphql::{SDLExportOptions, SchemaBuilder};
+
+pub use self::change::Subscription;
+pub use self::executor::Executor;
+use self::feed::Feed;
+pub use self::mutation::Mutation;
+pub use self::query::Query;
+use crate::store::Store;
+
+/// The graph. Cheap to clone.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The deepest document that is answered; introspection needs 15.
+pub const MAX_DEPTH: usize = 20;
+
+/// The graph on top of a catalog.
+pub fn schema(store: Store) -> Schema {
+    builder().data(Feed::new(store.clone())).data(store).finish()
+}
+
+/// The graph in the schema definition language, the same text every time.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .use_space_ident();
+    builder().finish().sdl_with_options(options)
+}
+
+/// The graph without a catalog: enough to describe itself.
+pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription).limit_depth(MAX_DEPTH)
+}

@@ -1,0 +1,29 @@
+//! Mutations: a file a noun. Each has one `input` and one payload, calls one method of the store, and wraps what it returns.
+//!
+//! A payload holds the result, null when the request was refused, and `userErrors`: see [`super::user_error`].
+
+mod dataset;
+mod draft;
+mod manifest;
+mod partition;
+mod published;
+mod retention_policy;
+mod rollback;
+mod schema_version;
+mod snapshot;
+mod storage_target;
+
+use async_graphql::MergedObject;
+
+/// Changes to the catalog. Each is one transaction, with its audit event and its entry in the change feed: all or nothing.
+#[derive(Default, MergedObject)]
+pub struct Mutation(
+    storage_target::StorageTargetMutation,
+    dataset::DatasetMutation,
+    schema_version::SchemaVersionMutation,
+    manifest::ManifestMutation,
+    draft::DraftMutation,
+    rollback::RollbackMutation,
+    retention_policy::RetentionPolicyMutation,
+    snapshot::SnapshotMutation,
+);

@@ -1,0 +1,166 @@
+//! Nested lists, in batches: the same page of the lists of many parents is one call of the store.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use timestore_entity::ids::DatasetId;
+
+use super::loader::{Found, Key};
+use super::manifest::Manifest;
+use super::partition::Partition;
+use super::schema_version::SchemaVersion;
+use super::snapshot::Snapshot;
+use crate::store::diff::Side;
+use crate::store::manifest::ManifestKey;
+use crate::store::partition::{PartitionFilter, PartitionPosition, PartitionQuery, Pruning};
+use crate::store::schema_version::SchemaVersionKey;
+use crate::store::{self, Page, Rows, Store};
+
+/// A question that the store answers for many parents at once.
+pub trait Question: Clone + Debug + Eq + Hash + Send + Sync + 'static {
+    /// Of what it is asked.
+    type Parent: Clone + Eq + Hash + Send + Sync + 'static;
+    /// The answer for one parent.
+    type Answer: Send + Sync + 'static;
+
+    /// Asks it of all these.
+    fn ask(
+        &self,
+        store: &Store,
+        parents: &[Self::Parent],
+    ) -> impl Future<Output = store::Result<HashMap<Self::Parent, Self::Answer>>> + Send;
+}
+
+/// A question and of what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked<Q: Question> {
+    /// Of what.
+    pub parent: Q::Parent,
+    /// The question.
+    pub question: Arc<Q>,
+}
+
+impl<Q: Question> Asked<Q> {
+    /// Asks `question` of `parent`.
+    pub fn new(parent: Q::Parent, question: Q) -> Self {
+        Self { parent, question: Arc::new(question) }
+    }
+}
+
+impl<Q: Question> Key for Asked<Q> {
+    type Value = Arc<Q::Answer>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let mut questions: HashMap<Arc<Q>, Vec<Q::Parent>> = HashMap::new();
+        for key in keys {
+            questions.entry(key.question).or_default().push(key.parent);
+        }
+        let answers = questions.into_iter().map(async |(question, parents)| {
+            let answers = question.ask(store, &parents).await?;
+            Ok::<_, store::StoreError>((question, answers))
+        });
+        let mut found = HashMap::new();
+        for (question, answers) in try_join_all(answers).await? {
+            found.extend(answers.into_iter().map(|(parent, answer)| {
+                (Self { parent, question: question.clone() }, Arc::new(answer))
+            }));
+        }
+        Ok(found)
+    }
+}
+
+macro_rules! questions {
+    ($($(#[doc = $doc:expr])* $name:ident($inner:ty): $parent:ty => $row:ty = $method:ident;)+) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub $inner);
+
+        impl Question for $name {
+            type Parent = $parent;
+            type Answer = Rows<$row>;
+
+            async fn ask(
+                &self,
+                store: &Store,
+                parents: &[$parent],
+            ) -> store::Result<HashMap<$parent, Rows<$row>>> {
+                let pages = store.$method(parents, &self.0).await?;
+                Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Into::into))).collect())
+            }
+        }
+    )+};
+}
+
+questions! {
+    /// A page of the schema versions of a dataset.
+    SchemaVersions(Page<i32>): DatasetId => SchemaVersion = schema_version_pages;
+    /// A page of the manifests of a dataset.
+    Manifests(Page<i32>): DatasetId => Manifest = manifest_pages;
+    /// A page of the manifests that used a schema version.
+    ManifestsUsing(Page<i32>): SchemaVersionKey => Manifest = manifest_pages_by_schema_version;
+    /// A page of the snapshots of a dataset.
+    Snapshots(Page<String>): DatasetId => Snapshot = snapshot_pages;
+}
+
+/// A page of the files of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Files(pub PartitionQuery);
+
+impl Question for Files {
+    type Parent = ManifestKey;
+    type Answer = Rows<Partition>;
+
+    async fn ask(
+        &self,
+        store: &Store,
+        parents: &[ManifestKey],
+    ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
+        let has_statistics = self.0.with_statistics;
+        let pages = store.partition_pages(parents, &self.0).await?;
+        let wrap = |model| Partition { model, has_statistics };
+        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(wrap))).collect())
+    }
+}
+
+/// A page of what a version added or removed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChangedFiles {
+    /// Added, or removed.
+    pub side: Side,
+    /// The page.
+    pub page: Page<PartitionPosition>,
+}
+
+impl Question for ChangedFiles {
+    type Parent = ManifestKey;
+    type Answer = Rows<Partition>;
+
+    async fn ask(
+        &self,
+        store: &Store,
+        parents: &[ManifestKey],
+    ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
+        let pages = store.partition_pages_changed(parents, self.side, &self.page).await?;
+        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Partition::without_statistics))).collect())
+    }
+}
+
+/// How many files of a version a filter lets through.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Prunings(pub PartitionFilter);
+
+impl Question for Prunings {
+    type Parent = ManifestKey;
+    type Answer = Pruning;
+
+    async fn ask(
+        &self,
+        store: &Store,
+        parents: &[ManifestKey],
+    ) -> store::Result<HashMap<ManifestKey, Pruning>> {
+        store.partition_prunings(parents, &self.0).await
+    }
+}

@@ -1,0 +1,163 @@
+//! Partitions: the files.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use timestore_entity::partition::Model;
+
+use super::context::ContextExt;
+use super::dataset::Dataset;
+use super::enums::FileFormat;
+use super::error::Result;
+use super::id::GlobalId;
+use super::keys::{DatasetById, ManifestByKey, PartitionByKey, SchemaVersionByKey, StorageTargetById};
+use super::manifest::Manifest;
+use super::scalar::{BigInt, DateTime, Json};
+use super::schema_version::SchemaVersion;
+use super::storage_target::StorageTarget;
+use crate::model::naming::join_uri;
+
+/// An immutable file of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partition {
+    /// The file.
+    pub model: Model,
+    /// Whether its statistics and bloom filters were read with it.
+    pub has_statistics: bool,
+}
+
+impl From<Model> for Partition {
+    fn from(model: Model) -> Self {
+        Self { model, has_statistics: true }
+    }
+}
+
+impl Partition {
+    /// A file whose statistics and bloom filters may not have been read.
+    pub fn without_statistics(model: Model) -> Self {
+        Self { model, has_statistics: false }
+    }
+
+    async fn storage_target(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
+        ctx.loaders().expect(StorageTargetById(self.model.storage_target_id)).await
+    }
+
+    /// The statistics or bloom filters, read now where they were not read with the file.
+    async fn large(&self, ctx: &Context<'_>, part: fn(&Model) -> &Option<serde_json::Value>) -> Result<Option<Json>> {
+        if self.has_statistics || part(&self.model).is_some() {
+            return Ok(part(&self.model).clone().map(Json));
+        }
+        let whole = ctx.loaders().expect(PartitionByKey((self.model.dataset_id, self.model.id))).await?;
+        Ok(part(&whole.model).clone().map(Json))
+    }
+}
+
+/// An immutable file of rows.
+#[Object]
+impl Partition {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::Partition(self.model.dataset_id, self.model.id).encode()
+    }
+
+    /// The dataset.
+    async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
+        ctx.loaders().expect(DatasetById(self.model.dataset_id)).await
+    }
+
+    /// Where it lies.
+    #[graphql(name = "storageTarget")]
+    async fn storage_target_field(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
+        self.storage_target(ctx).await
+    }
+
+    /// Its path, relative to the storage target's base URI.
+    async fn file_path(&self) -> &str {
+        &self.model.file_path
+    }
+
+    /// Where to read it: the storage target's base URI and the path, percent-encoded where the base is a URL. Follows the storage
+    /// target when that moves.
+    async fn uri(&self, ctx: &Context<'_>) -> Result<String> {
+        let target = self.storage_target(ctx).await?;
+        Ok(join_uri(&target.0.base_uri, &self.model.file_path))
+    }
+
+    /// Its format.
+    async fn file_format(&self) -> FileFormat {
+        self.model.file_format.into()
+    }
+
+    /// Its size in bytes.
+    async fn file_size_bytes(&self) -> BigInt {
+        self.model.file_size_bytes.into()
+    }
+
+    /// How many rows it has.
+    async fn row_count(&self) -> BigInt {
+        self.model.row_count.into()
+    }
+
+    /// The time of its earliest row.
+    async fn start_time(&self) -> DateTime {
+        self.model.start_time.into()
+    }
+
+    /// The time of its latest row.
+    async fn end_time(&self) -> DateTime {
+        self.model.end_time.into()
+    }
+
+    /// What all its rows have in common: an object of strings, numbers, booleans or nulls.
+    async fn partition_key(&self) -> Json {
+        Json(self.model.partition_key.clone())
+    }
+
+    /// The checksum of its bytes, as its publisher computed it.
+    async fn checksum(&self) -> Option<&str> {
+        self.model.checksum.as_deref()
+    }
+
+    /// What is known about its columns: an object of `{min, max, nullCount, rowCount, distinctCount}` by column.
+    async fn column_statistics(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        self.large(ctx, |model| &model.column_statistics).await
+    }
+
+    /// Its bloom filters: an object by column.
+    async fn bloom_filters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        self.large(ctx, |model| &model.bloom_filters).await
+    }
+
+    /// What its publisher recognises it by; unique among the files of a version.
+    async fn ingestion_signature(&self) -> Option<&str> {
+        self.model.ingestion_signature.as_deref()
+    }
+
+    /// Free metadata, an object.
+    async fn metadata(&self) -> Json {
+        Json(self.model.metadata.clone())
+    }
+
+    /// The schema version of its rows.
+    async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
+        match self.model.schema_version {
+            Some(version) => {
+                ctx.loaders().expect(SchemaVersionByKey((self.model.dataset_id, version))).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The first version that has it.
+    async fn added_in(&self, ctx: &Context<'_>) -> Result<Arc<Manifest>> {
+        ctx.loaders().expect(ManifestByKey((self.model.dataset_id, self.model.added_version))).await
+    }
+
+    /// The first version that no longer has it; null while it is live.
+    async fn removed_in(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
+        match self.model.removed_version {
+            Some(version) => ctx.loaders().load(ManifestByKey((self.model.dataset_id, version))).await,
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Lists of files: a version's, what a version changed, and what differs between two.
+//!
+//! A cursor carries the version at which its list was read, the list, and the position in it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, SimpleObject};
+use serde::{Deserialize, Serialize};
+use timestore_entity::Timestamp;
+use timestore_entity::ids::PartitionId;
+use uuid::Uuid;
+
+use super::connection::to_int;
+use super::context::ContextExt;
+use super::error::Result;
+use super::keys::ManifestByKey;
+use super::manifest::Manifest;
+use super::pages::{Asked, ChangedFiles, Files, Prunings};
+use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
+use super::partition::Partition;
+use super::predicate::FileChoice;
+use crate::model::span::{EARLIEST, LATEST};
+use crate::store::diff::{DiffKey, Side};
+use crate::store::manifest::ManifestKey;
+use crate::store::partition::{self as store, PartitionFilter, PartitionPosition, PartitionQuery};
+use crate::store::{Page, Rows};
+
+/// A page of files.
+pub struct PartitionConnection {
+    list: List,
+    /// The version at which the page was read.
+    version: i32,
+    page: Page<PartitionPosition>,
+    rows: Arc<Rows<Partition>>,
+    whole: Whole,
+}
+
+/// The whole of a list of files.
+enum Whole {
+    /// The files of a version that a filter lets through.
+    Files(ManifestKey, PartitionFilter),
+    /// So many files.
+    Known(i32),
+    /// One side of a difference.
+    Diff(DiffKey),
+}
+
+/// Where a file stands in a list, and at which version the list was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Pinned {
+    #[serde(rename = "v")]
+    version: i32,
+    /// Microseconds since 1970.
+    #[serde(rename = "t")]
+    start: i64,
+    #[serde(rename = "i")]
+    id: Uuid,
+}
+
+impl Pinned {
+    fn new(version: i32, partition: &Partition) -> Self {
+        let model = &partition.model;
+        Self { version, start: model.start_time.timestamp_micros(), id: model.id.0 }
+    }
+
+    fn start(self) -> Option<Timestamp> {
+        Timestamp::from_timestamp_micros(self.start).filter(|start| (EARLIEST..=LATEST).contains(start))
+    }
+}
+
+impl Position for Pinned {
+    fn is_possible(&self) -> bool {
+        self.start().is_some()
+    }
+}
+
+/// The page that `first` and `after` ask for, and the version that the cursor pins.
+fn page(
+    list: &List,
+    first: Option<i32>,
+    after: Option<String>,
+) -> Result<(Page<PartitionPosition>, Option<i32>)> {
+    let page = PageArgs::forwards(first, after).page::<Pinned>(list, MAX_PARTITIONS)?;
+    let after = page.after.and_then(|pinned| Some((pinned.start()?, PartitionId(pinned.id))));
+    Ok((Page::first(page.limit, after), page.after.map(|pinned| pinned.version)))
+}
+
+/// Whether the fields that need the rows of a list are asked for.
+fn wants_rows(ctx: &Context<'_>) -> bool {
+    ["nodes", "edges", "pageInfo"].into_iter().any(|field| ctx.look_ahead().field(field).exists())
+}
+
+/// Whether a field of the files that is large is asked for.
+fn wants_statistics(ctx: &Context<'_>) -> bool {
+    let ahead = ctx.look_ahead();
+    [ahead.field("nodes"), ahead.field("edges").field("node")]
+        .iter()
+        .any(|node| node.field("columnStatistics").exists() || node.field("bloomFilters").exists())
+}
+
+impl PartitionConnection {
+    /// The files of a version that a caller chooses.
+    pub async fn of_files(
+        ctx: &Context<'_>,
+        manifest: &Manifest,
+        choice: FileChoice,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Self> {
+        let list = List::of("partitions", format!("{}/{}", manifest.0.dataset_id, choice.fingerprint()));
+        let (page, pinned) = page(&list, first, after)?;
+        let filter = choice.into_store()?;
+        let version = pinned.unwrap_or(manifest.0.version);
+        let key = (manifest.0.dataset_id, version);
+        // Expired versions are asked about one by one, so that the error of one spoils no other.
+        let is_expired = version == manifest.0.version && manifest.0.expired_at.is_some();
+        let rows = if wants_rows(ctx) || is_expired {
+            let with_statistics = wants_statistics(ctx);
+            let query = PartitionQuery { filter: filter.clone(), page: page.clone(), with_statistics };
+            if is_expired {
+                ctx.store().partition_pages(&[key], &query).await?;
+            }
+            ctx.loaders().load(Asked::new(key, Files(query))).await?.unwrap_or_default()
+        } else {
+            Arc::default()
+        };
+        let is_all = filter == PartitionFilter::default();
+        let whole = match is_all && version == manifest.0.version {
+            true => Whole::Known(manifest.0.partition_count),
+            false => Whole::Files(key, filter),
+        };
+        Ok(Self { list, version, page, rows, whole })
+    }
+
+    /// What a version added or removed.
+    pub async fn of_changes(
+        ctx: &Context<'_>,
+        manifest: &Manifest,
+        side: Side,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Self> {
+        let (kind, count) = match side {
+            Side::Added => ("addedPartitions", manifest.0.added_count),
+            Side::Removed => ("removedPartitions", manifest.0.removed_count),
+        };
+        let (dataset, version) = manifest.key();
+        let list = List::of(kind, format!("{dataset}/{version}"));
+        let (page, _) = page(&list, first, after)?;
+        let rows = if wants_rows(ctx) {
+            let asked = Asked::new((dataset, version), ChangedFiles { side, page: page.clone() });
+            ctx.loaders().load(asked).await?.unwrap_or_default()
+        } else {
+            Arc::default()
+        };
+        Ok(Self { list, version, page, rows, whole: Whole::Known(count) })
+    }
+
+    /// One side of the difference between two versions.
+    pub async fn of_diff(
+        ctx: &Context<'_>,
+        diff: DiffKey,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Self> {
+        let (kind, version) = match diff.side {
+            Side::Added => ("diffAdded", diff.to),
+            Side::Removed => ("diffRemoved", diff.from),
+        };
+        let list = List::of(kind, format!("{}/{}/{}", diff.dataset_id, diff.from, diff.to));
+        let (page, _) = page(&list, first, after)?;
+        let rows = if wants_rows(ctx) {
+            let rows = ctx.store().partition_diff_page(&diff, &page).await?;
+            Arc::new(rows.map(Partition::without_statistics))
+        } else {
+            Arc::default()
+        };
+        Ok(Self { list, version, page, rows, whole: Whole::Diff(diff) })
+    }
+
+    fn cursor(&self, partition: &Partition) -> String {
+        self.list.cursor(&Pinned::new(self.version, partition))
+    }
+
+    async fn count(&self, ctx: &Context<'_>) -> Result<Pruning> {
+        match &self.whole {
+            Whole::Known(count) => Ok(Pruning::none(*count)),
+            Whole::Diff(diff) => Ok(Pruning::none(to_int(ctx.store().partition_diff_count(diff).await?))),
+            Whole::Files(key, filter) if *filter == PartitionFilter::default() => {
+                let manifest = ctx.loaders().expect(ManifestByKey(*key)).await?;
+                Ok(Pruning::none(manifest.0.partition_count))
+            }
+            Whole::Files(key, filter) => {
+                let pruning = ctx.loaders().expect(Asked::new(*key, Prunings(filter.clone()))).await?;
+                Ok((*pruning).into())
+            }
+        }
+    }
+}
+
+/// A page of files, by start time, then id.
+#[Object]
+impl PartitionConnection {
+    /// The files of the page, each with its cursor.
+    async fn edges(&self) -> Vec<PartitionEdge<'_>> {
+        self.rows.rows.iter().map(|node| PartitionEdge { connection: self, node }).collect()
+    }
+
+    /// The files of the page.
+    async fn nodes(&self) -> &[Partition] {
+        &self.rows.rows
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.page, &self.rows, |partition| self.cursor(partition))
+    }
+
+    /// How many files the whole list has. Counted only when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(self.count(ctx).await?.selected)
+    }
+
+    /// The version whose files these are. A cursor pins it. Of a difference, the version that has the files.
+    async fn resolved_version(&self) -> i32 {
+        self.version
+    }
+
+    /// How many files were looked at, and why those left out were. Counted only when asked for.
+    async fn pruning(&self, ctx: &Context<'_>) -> Result<Pruning> {
+        self.count(ctx).await
+    }
+}
+
+/// A file of a page, with its cursor.
+pub struct PartitionEdge<'a> {
+    connection: &'a PartitionConnection,
+    node: &'a Partition,
+}
+
+/// A file of a page, with its cursor.
+#[Object]
+impl PartitionEdge<'_> {
+    /// Where the file stands in the list, for `after`. It pins the version.
+    async fn cursor(&self) -> String {
+        self.connection.cursor(self.node)
+    }
+
+    /// The file.
+    async fn node(&self) -> &Partition {
+        self.node
+    }
+}
+
+/// How many files were left out, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+pub struct Pruning {
+    /// The files in the window, before any predicate.
+    pub considered: i32,
+    /// The files that no predicate rules out: the whole list.
+    pub selected: i32,
+    /// The files ruled out by their partition key.
+    pub pruned_by_key: i32,
+    /// The files that their partition key let through and their column statistics rule out.
+    pub pruned_by_columns: i32,
+}
+
+impl Pruning {
+    /// Nothing left out of so many.
+    fn none(count: i32) -> Self {
+        Self { considered: count, selected: count, pruned_by_key: 0, pruned_by_columns: 0 }
+    }
+}
+
+impl From<store::Pruning> for Pruning {
+    fn from(pruning: store::Pruning) -> Self {
+        Self {
+            considered: to_int(pruning.considered),
+            selected: to_int(pruning.selected),
+            pruned_by_key: to_int(pruning.pruned_by_key),
+            pruned_by_columns: to_int(pruning.pruned_by_columns),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The roots of the graph: a noun each.
+
+use async_graphql::MergedObject;
+
+use super::change::ChangeQuery;
+use super::commit_status::CommitStatusQuery;
+use super::dataset::DatasetQuery;
+use super::node::NodeQuery;
+use super::storage_target::StorageTargetQuery;
+
+/// What can be asked.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(NodeQuery, DatasetQuery, StorageTargetQuery, CommitStatusQuery, ChangeQuery);

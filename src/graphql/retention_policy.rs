@@ -1,0 +1,103 @@
+//! Retention policies: what a dataset keeps, and for how long.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
+use timestore_entity::retention_policy::Model;
+
+use super::context::ContextExt;
+use super::dataset::Dataset;
+use super::enums::RetentionMode;
+use super::error::{Error, Result};
+use super::keys::{DatasetById, StorageTargetById};
+use super::scalar::{BigInt, DateTime, Duration, Json};
+use super::storage_target::StorageTarget;
+
+/// The retention policy of a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetentionPolicy(pub Model);
+
+impl From<Model> for RetentionPolicy {
+    fn from(model: Model) -> Self {
+        Self(model)
+    }
+}
+
+/// What a dataset keeps, and for how long. A rule that is null does not apply.
+#[Object]
+impl RetentionPolicy {
+    /// The dataset.
+    async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
+        ctx.loaders().expect(DatasetById(self.0.dataset_id)).await
+    }
+
+    /// What decides that a file may go.
+    async fn mode(&self) -> RetentionMode {
+        self.0.mode.into()
+    }
+
+    /// Files whose latest row is older than this go.
+    async fn max_age(&self) -> Result<Option<Duration>> {
+        duration(self.0.max_age.as_deref())
+    }
+
+    /// The oldest files go until the rest is no larger than this many bytes.
+    async fn max_total_bytes(&self) -> Option<BigInt> {
+        self.0.max_total_bytes.map(Into::into)
+    }
+
+    /// So many of the newest versions are kept.
+    async fn keep_versions(&self) -> Option<i32> {
+        self.0.keep_versions
+    }
+
+    /// Versions older than this may expire.
+    async fn max_version_age(&self) -> Result<Option<Duration>> {
+        duration(self.0.max_version_age.as_deref())
+    }
+
+    /// How long a file that no version needs any more stays on its target.
+    async fn delete_grace(&self) -> Result<Option<Duration>> {
+        duration(self.0.delete_grace.as_deref())
+    }
+
+    /// Files whose latest row is older than this move to the cold storage target.
+    async fn cold_storage_after(&self) -> Result<Option<Duration>> {
+        duration(self.0.cold_storage_after.as_deref())
+    }
+
+    /// The cold storage target.
+    async fn cold_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Arc<StorageTarget>>> {
+        match self.0.cold_storage_target_id {
+            Some(id) => ctx.loaders().expect(StorageTargetById(id)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Free metadata, an object.
+    async fn metadata(&self) -> Json {
+        Json(self.0.metadata.clone())
+    }
+
+    /// Counts its changes, from 1. State it as `expectedRevision` to replace only what you have seen.
+    async fn revision(&self) -> i32 {
+        self.0.revision
+    }
+
+    /// When it was last set.
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+
+    /// Who set it last.
+    async fn updated_by(&self) -> Option<&str> {
+        self.0.updated_by.as_deref()
+    }
+}
+
+fn duration(text: Option<&str>) -> Result<Option<Duration>> {
+    let parsed = text.map(str::parse).transpose();
+    parsed
+        .map(|duration| duration.map(Duration))
+        .map_err(|error: String| Error::internal(&format!("a stored duration cannot be read: {error}")))
+}

@@ -1,0 +1,138 @@
+//! Schema versions: what the rows of a dataset look like, and since when.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use timestore_entity::schema_version::{self as entity, Model};
+
+use super::connection::{Connection, Count, Listed};
+use super::context::ContextExt;
+use super::dataset::Dataset;
+use super::enums::FieldType;
+use super::error::Result;
+use super::id::GlobalId;
+use super::keys::DatasetById;
+use super::manifest::Manifest;
+use super::pages::{Asked, ManifestsUsing};
+use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::scalar::DateTime;
+
+/// One version of a dataset's fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchemaVersion(pub Model);
+
+impl From<Model> for SchemaVersion {
+    fn from(model: Model) -> Self {
+        Self(model)
+    }
+}
+
+impl Listed for SchemaVersion {
+    const NAME: &'static str = "SchemaVersion";
+    type Position = i32;
+
+    fn position(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// One version of a dataset's fields. It never changes; fields that were stated before are the same schema version again.
+#[Object]
+impl SchemaVersion {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::SchemaVersion(self.0.dataset_id, self.0.version).encode()
+    }
+
+    /// Counts from 1 within the dataset, without gaps.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// What people should know about it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The fields, in the order in which they were declared.
+    async fn fields(&self) -> Vec<Field<'_>> {
+        self.0.fields.0.iter().map(Field).collect()
+    }
+
+    /// SHA-256, in hexadecimal, over the names, types, nullability and units of the fields, whatever their order. Unique within
+    /// the dataset.
+    async fn checksum(&self) -> &str {
+        &self.0.checksum
+    }
+
+    /// Who created it.
+    async fn created_by(&self) -> Option<&str> {
+        self.0.created_by.as_deref()
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// The dataset.
+    async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
+        ctx.loaders().expect(DatasetById(self.0.dataset_id)).await
+    }
+
+    /// The manifests that added files of this schema version, newest first.
+    async fn manifests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Manifest>> {
+        let key = (self.0.dataset_id, self.0.version);
+        let list = List::of("schemaVersionManifests", format!("{}/{}", key.0, key.1));
+        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let asked = Asked::new(key, ManifestsUsing(page.clone()));
+        let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
+        Ok(Connection::new(list, page, rows, Count::ManifestsUsing(key)))
+    }
+}
+
+/// A column of the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a>(&'a entity::Field);
+
+/// A column of the rows.
+#[Object]
+impl Field<'_> {
+    /// The name, unique within the schema version.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The type.
+    #[graphql(name = "type")]
+    async fn field_type(&self) -> FieldType {
+        self.0.r#type.into()
+    }
+
+    /// The type as the files spell it, such as `DECIMAL(18,2)`.
+    async fn native_type(&self) -> Option<&str> {
+        self.0.native_type.as_deref()
+    }
+
+    /// Whether a row may lack a value.
+    async fn nullable(&self) -> bool {
+        self.0.nullable
+    }
+
+    /// What people should know about it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The unit of its values, such as `°C`.
+    async fn unit(&self) -> Option<&str> {
+        self.0.unit.as_deref()
+    }
+}

@@ -1,0 +1,104 @@
+//! Store inputs that state only what matters.
+
+use chrono::{DateTime, Duration, Utc};
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::enums::{CompatibilityMode, FileFormat, ManifestOperation, StorageKind};
+use timestore_entity::ids::DatasetId;
+use timestore_gateway::auth::Requester;
+use timestore_gateway::store::dataset_write::DatasetCreate;
+use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
+use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
+use timestore_gateway::store::storage_target::StorageTargetUpsert;
+use timestore_gateway::store::{DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
+
+/// A caller.
+pub fn ann() -> Requester {
+    Requester { subject: Some("ann".to_owned()), scopes: Vec::new() }
+}
+
+/// So many minutes after a beginning.
+pub fn minute(n: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_600_000_000, 0).unwrap() + Duration::minutes(n)
+}
+
+/// A dataset with a default target.
+pub async fn dataset(store: &Store, slug: &str) -> Dataset {
+    let target = StorageTargetUpsert {
+        id: None,
+        name: "files".to_owned(),
+        kind: StorageKind::Local,
+        base_uri: "file:///files".to_owned(),
+        description: None,
+        config: None,
+    };
+    store.storage_target_upsert(&ann(), target).await.unwrap();
+    let dataset = DatasetCreate {
+        slug: slug.to_owned(),
+        name: slug.to_owned(),
+        description: None,
+        write_format: FileFormat::Parquet,
+        default_storage_target: Some(StorageTargetRef::Name("files".to_owned())),
+        compatibility: CompatibilityMode::Additive,
+        read_scopes: None,
+        write_scopes: None,
+        metadata: None,
+    };
+    store.dataset_create(&ann(), dataset).await.unwrap()
+}
+
+/// A file of one minute and one row.
+pub fn file(path: &str, start: i64) -> PartitionAdd {
+    PartitionAdd {
+        storage_target: None,
+        file_path: path.to_owned(),
+        file_format: None,
+        file_size_bytes: 100,
+        row_count: 1,
+        start_time: minute(start),
+        end_time: minute(start + 1),
+        partition_key: None,
+        checksum: None,
+        column_statistics: None,
+        bloom_filters: None,
+        ingestion_signature: None,
+        metadata: None,
+    }
+}
+
+/// A publish that does nothing yet.
+pub fn publish(id: DatasetId, operation: ManifestOperation) -> ManifestPublish {
+    ManifestPublish {
+        dataset: DatasetRef::Id(id),
+        operation,
+        schema: None,
+        add: Vec::new(),
+        remove: Vec::new(),
+        remove_all: false,
+        expected_version: None,
+        on_duplicate: DuplicatePolicy::Reject,
+        idempotency_key: None,
+        watermark: None,
+        summary: None,
+        metadata: None,
+    }
+}
+
+/// An append of one file.
+pub fn append(id: DatasetId, path: &str, start: i64) -> ManifestPublish {
+    ManifestPublish { add: vec![file(path, start)], ..publish(id, ManifestOperation::Append) }
+}
+
+/// Names a file on the default target.
+pub fn at(path: &str) -> PartitionRef {
+    PartitionRef::Path { storage_target: None, file_path: path.to_owned() }
+}
+
+/// The paths of a version's files, in order.
+pub async fn paths(store: &Store, id: DatasetId, version: i32) -> Vec<String> {
+    let page = Page::first(1_000, None);
+    let query = PartitionQuery { filter: PartitionFilter::default(), page, with_statistics: false };
+    let mut pages = store.partition_pages(&[(id, version)], &query).await.unwrap();
+    let page = pages.remove(&(id, version)).unwrap_or_default();
+    assert!(!page.has_more, "more files than a test should have");
+    page.rows.into_iter().map(|file| file.file_path).collect()
+}
