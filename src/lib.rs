@@ -4,7 +4,10 @@
 //! A request takes two hops: a GraphQL resolver, then the [`store`]. See ARCHITECTURE.md for the map.
 
 pub mod auth;
+pub mod cli;
 pub mod graphql;
+pub mod http;
 pub mod model;
 pub mod register;
 pub mod store;
+pub mod telemetry;

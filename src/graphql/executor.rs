@@ -16,17 +16,14 @@ use crate::store::Store;
 #[derive(Clone)]
 pub struct Executor {
     schema: Schema,
+    store: Option<Store>,
 }
 
 impl Executor {
-    /// Executes requests against `schema`.
+    /// Executes requests against `schema`, which must have been made for a catalog to answer more than introspection.
     pub fn new(schema: Schema) -> Self {
-        Self { schema }
-    }
-
-    /// The catalog behind the schema; none for a schema that only describes itself.
-    pub fn store(&self) -> Option<&Store> {
-        self.schema.data()
+        let store = schema.data().cloned();
+        Self { schema, store }
     }
 
     /// Answers a query or a mutation.
@@ -48,7 +45,7 @@ impl Executor {
     /// Parses and measures a document, and gives the request its own batches.
     fn prepare(&self, mut request: Request) -> Result<Request, ServerError> {
         operation_type(&mut request)?;
-        Ok(match self.store() {
+        Ok(match &self.store {
             Some(store) => request.data(Loaders::new(store.clone())),
             None => request,
         })

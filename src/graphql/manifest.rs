@@ -221,9 +221,8 @@ impl Manifest {
         #[graphql(desc = "Stretches no longer than this between two files are no gaps; zero when omitted.")]
         tolerance: Option<Duration>,
     ) -> Result<Coverage> {
-        let window = (window.from.0, window.to.0);
         let (bucket, tolerance) = (bucket.map(|bucket| bucket.0), tolerance.map(|tolerance| tolerance.0));
-        let coverage = ctx.store().coverage(self.key(), window, bucket, tolerance).await?;
+        let coverage = ctx.store().coverage(self.key(), window.bounds()?, bucket, tolerance).await?;
         Ok(coverage.into())
     }
 }

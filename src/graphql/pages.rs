@@ -144,7 +144,7 @@ impl Question for ChangedFiles {
         parents: &[ManifestKey],
     ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
         let pages = store.partition_pages_changed(parents, self.side, &self.page).await?;
-        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Partition::without_statistics))).collect())
+        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Into::into))).collect())
     }
 }
 

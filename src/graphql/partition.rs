@@ -33,11 +33,6 @@ impl From<Model> for Partition {
 }
 
 impl Partition {
-    /// A file whose statistics and bloom filters may not have been read.
-    pub fn without_statistics(model: Model) -> Self {
-        Self { model, has_statistics: false }
-    }
-
     async fn storage_target(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
         ctx.loaders().expect(StorageTargetById(self.model.storage_target_id)).await
     }

@@ -147,7 +147,11 @@ impl PartitionConnection {
         let (dataset, version) = manifest.key();
         let list = List::of(kind, format!("{dataset}/{version}"));
         let (page, _) = page(&list, first, after)?;
-        let rows = if wants_rows(ctx) {
+        let is_expired = manifest.0.expired_at.is_some();
+        let rows = if wants_rows(ctx) || is_expired {
+            if is_expired {
+                ctx.store().partition_pages_changed(&[manifest.key()], side, &page).await?;
+            }
             let asked = Asked::new((dataset, version), ChangedFiles { side, page: page.clone() });
             ctx.loaders().load(asked).await?.unwrap_or_default()
         } else {
@@ -171,7 +175,7 @@ impl PartitionConnection {
         let (page, _) = page(&list, first, after)?;
         let rows = if wants_rows(ctx) {
             let rows = ctx.store().partition_diff_page(&diff, &page).await?;
-            Arc::new(rows.map(Partition::without_statistics))
+            Arc::new(rows.map(Into::into))
         } else {
             Arc::default()
         };

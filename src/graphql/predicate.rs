@@ -89,10 +89,7 @@ impl FileChoice {
 
     /// What the store calls it.
     pub fn into_store(self) -> Result<PartitionFilter> {
-        let window = self.window.map(|window| (window.from.0, window.to.0));
-        if window.is_some_and(|(from, to)| to < from) {
-            return Err(Error::bad_input(&["window"], "expected a window that does not end before it begins"));
-        }
+        let window = self.window.map(TimeWindow::bounds).transpose()?;
         let keys = read("partitionKey", self.keys, |predicate| {
             let Conditional { name, conditions } = predicate.into();
             KeyPredicate::new(&name, conditions)

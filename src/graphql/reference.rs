@@ -1,9 +1,11 @@
 //! How callers name things, and what they say about files and fields.
 
 use async_graphql::{ID, InputObject, OneofObject};
+use timestore_entity::Timestamp;
 use timestore_entity::schema_version::Field;
 
 use super::enums::FieldType;
+use super::error::{Error, Result};
 use super::id::GlobalId;
 use super::scalar::DateTime;
 use crate::store;
@@ -168,6 +170,17 @@ pub struct TimeWindow {
     pub from: DateTime,
     /// Where it ends; not before it begins.
     pub to: DateTime,
+}
+
+impl TimeWindow {
+    /// Its two ends, in order.
+    pub fn bounds(self) -> Result<(Timestamp, Timestamp)> {
+        let (from, to) = (self.from.0, self.to.0);
+        if to < from {
+            return Err(Error::bad_input(&["window"], "expected a window that does not end before it begins"));
+        }
+        Ok((from, to))
+    }
 }
 
 /// Whether the database can hold a text: a NUL character fits in neither.

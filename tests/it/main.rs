@@ -6,5 +6,8 @@ mod support;
 mod concurrency;
 mod erd;
 mod history;
+mod killed;
+mod layering;
 mod migrations;
 mod resilience;
+mod schema;

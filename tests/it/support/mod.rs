@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod database;
+pub mod process;
 
 /// Tests that run on both databases: `both! { a_sentence, other_sentence }` runs `async fn a_sentence(database: TestDatabase)`
 /// as `a_sentence::sqlite` and `a_sentence::postgres`.

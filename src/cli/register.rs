@@ -1,0 +1,53 @@
+//! `timestore register`: publishes files, on the database itself or through a running gateway.
+
+use async_graphql::{Request, Variables};
+use clap::Args;
+use serde_json::Value;
+
+use super::DatabaseArgs;
+use crate::auth::Requester;
+use crate::graphql::{self, Executor};
+use crate::register::args::RegisterArgs as FileArgs;
+use crate::register::command::register;
+use crate::register::endpoint::{Endpoint, EndpointError, data};
+use crate::register::progress::Progress;
+
+/// What to register, and where.
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// Registers the files and says what came of it.
+pub async fn run(args: RegisterArgs) -> anyhow::Result<()> {
+    let options = args.files.options();
+    let mut progress = Progress::stderr();
+    let summary = match args.files.endpoint()? {
+        Some(gateway) => register(&gateway, &options, &mut |event| progress.show(event)).await?,
+        None => {
+            let store = args.database.open(false).await?;
+            let here = InProcess(Executor::new(graphql::schema(store.clone())));
+            let summary = register(&here, &options, &mut |event| progress.show(event)).await;
+            store.close().await?;
+            summary?
+        }
+    };
+    drop(progress);
+    println!("{}", summary.line(&options.dataset));
+    Ok(())
+}
+
+/// Executes documents in this process, on the database.
+struct InProcess(Executor);
+
+impl Endpoint for InProcess {
+    async fn execute(&self, document: &str, variables: Value) -> Result<Value, EndpointError> {
+        let by = Requester { subject: Some("timestore register".to_owned()), scopes: Vec::new() };
+        let request = Request::new(document).variables(Variables::from_json(variables)).data(by);
+        let response = serde_json::to_value(self.0.execute(request).await);
+        data(response.map_err(|error| EndpointError::Unexpected(error.to_string()))?)
+    }
+}

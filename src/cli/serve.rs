@@ -1,0 +1,75 @@
+//! `timestore serve`: opens the catalog, serves the API, and finishes what it accepted before it stops.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::DatabaseArgs;
+use super::database::describe;
+use crate::store::backend::Database;
+use crate::{graphql, http};
+
+/// What to serve, and where.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The address to listen on.
+    #[arg(long, env = "TIMESTORE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:4100")]
+    listen: SocketAddr,
+    /// Apply pending migration steps first. On SQLite they are applied in any case.
+    #[arg(long, env = "TIMESTORE_MIGRATE")]
+    migrate: bool,
+    /// Serve anyone who can reach the address, on other addresses than loopback too.
+    #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
+    allow_anonymous: bool,
+}
+
+/// Serves until it is told to stop.
+pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() && !args.allow_anonymous {
+        bail!(
+            "{} can be reached from other machines, and callers are not identified: listen on 127.0.0.1, or say \
+             --allow-anonymous where something else keeps strangers away",
+            args.listen
+        );
+    }
+    let database = args.database.database()?;
+    let store = args.database.open(args.migrate).await?;
+    let router = http::router(graphql::schema(store.clone()), store.clone());
+    let listener = TcpListener::bind(args.listen).await;
+    let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
+    greet(listener.local_addr()?, &database);
+    axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
+    tracing::info!("stopped");
+    store.close().await?;
+    Ok(())
+}
+
+fn greet(address: SocketAddr, database: &Database) {
+    tracing::info!(database.location = %describe(database), "the data is in {}", describe(database));
+    if let Database::Sqlite(_) = database {
+        tracing::info!(
+            "to use PostgreSQL, set TIMESTORE_DATABASE_URL=postgres://user@host/database and run `timestore migrate up`"
+        );
+    }
+    tracing::info!(http.address = %address, "ready: open http://{address}/graphiql, or send queries to http://{address}/graphql");
+}
+
+/// Waits for the signal to stop: an interrupt, or a request to terminate.
+async fn stopped() {
+    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! { () = interrupt => {}, () = terminate => {} }
+    tracing::info!("stopping: no new requests are taken, those under way are finished");
+}

@@ -1,0 +1,173 @@
+//! Answers: their media type, their status and their JSON.
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::graphql::error::{Code, Error};
+use crate::graphql::executor::is_request_error;
+
+/// The media types of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`: well-formed requests are answered with 200, whatever is in them.
+    Json,
+    /// `application/graphql-response+json`: a request that is not executed is answered with 400.
+    GraphqlResponse,
+}
+
+impl Media {
+    /// The media type that a client prefers. One that wants neither gets JSON, which it may still make sense of.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let (mut json, mut graphql) = (None::<f32>, None::<f32>);
+        for range in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let known = match media.as_str() {
+                "application/graphql-response+json" => &mut graphql,
+                "application/json" | "application/*" | "*/*" => &mut json,
+                _ => continue,
+            };
+            *known = Some(known.unwrap_or(0.0).max(weight));
+        }
+        match (graphql, json) {
+            (Some(graphql), json) if graphql > 0.0 && graphql >= json.unwrap_or(0.0) => Self::GraphqlResponse,
+            _ => Self::Json,
+        }
+    }
+
+    const fn content_type(self) -> HeaderValue {
+        match self {
+            Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
+            Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
+        }
+    }
+
+    /// The answer to one request.
+    pub fn response(self, response: &async_graphql::Response) -> Response {
+        if !is_request_error(response) {
+            return self.json(StatusCode::OK, response);
+        }
+        let status = if self == Self::GraphqlResponse { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        self.json(status, &without_data(response))
+    }
+
+    /// The answers to a batch.
+    pub fn responses(self, responses: &[async_graphql::Response]) -> Response {
+        let answers = responses.iter().map(|response| match is_request_error(response) {
+            true => without_data(response),
+            false => serde_json::to_value(response).unwrap_or_default(),
+        });
+        self.json(StatusCode::OK, &answers.collect::<Vec<_>>())
+    }
+
+    /// An answer to what is no GraphQL request.
+    pub fn refusal(self, refusal: &Refusal) -> Response {
+        let Refusal { status, error } = refusal;
+        let body = json!({"errors": [{"message": error.message(), "extensions": error.extensions()}]});
+        let mut response = self.json(*status, &body);
+        if *status == StatusCode::METHOD_NOT_ALLOWED {
+            // A mutation that came by GET may come by POST.
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        response
+    }
+
+    fn json(self, status: StatusCode, body: &impl Serialize) -> Response {
+        // Maps with text keys cannot fail to serialise.
+        let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, self.content_type());
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+/// A response to a request that was not executed has no `data`.
+fn without_data(response: &async_graphql::Response) -> Value {
+    json!({"errors": response.errors})
+}
+
+/// Why an HTTP request is no GraphQL request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// What is wrong.
+    pub error: Error,
+}
+
+impl Refusal {
+    /// A request that is not what it should be.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error: Error::new(Code::BadRequest, message) }
+    }
+
+    /// A value of a request that cannot be right.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error: Error::new(Code::BadUserInput, message) }
+    }
+
+    /// A request that has another method.
+    pub fn method(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, error: Error::new(Code::MethodNotAllowed, message) }
+    }
+
+    /// A body of another media type.
+    pub fn media_type() -> Self {
+        let message = "expected a body of type application/json";
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error: Error::new(Code::UnsupportedMediaType, message) }
+    }
+
+    /// A body that is too large.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("expected a body of at most {limit} bytes; stage large publishes in a draft");
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, error: Error::new(Code::PayloadTooLarge, message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preferred_media_type_is_chosen() {
+        use Media::{GraphqlResponse, Json};
+        for (accept, media) in [
+            (None, Json),
+            (Some("*/*"), Json),
+            (Some("application/json"), Json),
+            (Some("text/html"), Json),
+            (Some("application/graphql-response+json"), GraphqlResponse),
+            (Some("Application/GraphQL-Response+JSON; charset=utf-8"), GraphqlResponse),
+            (Some("application/graphql-response+json, application/json;q=0.9"), GraphqlResponse),
+            (Some("application/json, application/graphql-response+json"), GraphqlResponse),
+            (Some("application/graphql-response+json;q=0.5, application/json"), Json),
+            (Some("application/graphql-response+json;q=0, */*"), Json),
+            (Some("application/graphql-response+json;q=x"), Json),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            }
+            assert_eq!(Media::accepted(&headers), media, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_executed_is_a_bad_request() {
+        let executed = async_graphql::Response::new(async_graphql::Value::Null);
+        assert_eq!(Media::GraphqlResponse.response(&executed).status(), StatusCode::OK);
+        let error = async_graphql::ServerError::new("no", None);
+        let refused = async_graphql::Response::from_errors(vec![error]);
+        assert_eq!(Media::GraphqlResponse.response(&refused).status(), StatusCode::BAD_REQUEST);
+        assert_eq!(Media::Json.response(&refused).status(), StatusCode::OK);
+        assert_eq!(without_data(&refused), json!({"errors": [{"message": "no"}]}));
+    }
+}

@@ -1,0 +1,217 @@
+//! Reads GraphQL requests from bodies and query strings.
+
+use async_graphql::{Request, Variables};
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, Uri};
+use serde_json::{Map, Value};
+
+use super::answer::Refusal;
+use crate::graphql::limits::oversized_integer;
+
+/// The largest body that is read.
+pub const MAX_BODY: usize = 32 << 20;
+
+/// The most requests of a batch.
+const MAX_BATCH: usize = 20;
+
+/// What came.
+pub enum Incoming {
+    /// One request.
+    Single(Box<Request>),
+    /// Several at once.
+    Batch(Vec<Request>),
+}
+
+/// Reads a body.
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
+    if !is_json(headers) {
+        return Err(Refusal::media_type());
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(Refusal::too_large(MAX_BODY));
+    }
+    match to_bytes(body, MAX_BODY).await {
+        Ok(bytes) => parse(&bytes),
+        Err(error) if is_too_long(&error) => Err(Refusal::too_large(MAX_BODY)),
+        Err(_) => Err(Refusal::bad_request("the body could not be read to its end")),
+    }
+}
+
+/// Whether the body is said to be JSON, in UTF-8 as JSON always is.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(media) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let mut parts = media.split(';').map(|part| part.trim().to_ascii_lowercase());
+    parts.next().as_deref() == Some("application/json")
+        && parts.all(|part| part.strip_prefix("charset=").is_none_or(|set| set.trim_matches('"') == "utf-8"))
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// Reads a request, or a list of requests, from JSON.
+fn parse(bytes: &[u8]) -> Result<Incoming, Refusal> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Err(Refusal::bad_request("the body is not UTF-8"));
+    };
+    let json = parse_json("the body", text)?;
+    match json {
+        Value::Array(requests) if requests.is_empty() => Err(Refusal::bad_request("the batch is empty")),
+        Value::Array(requests) if requests.len() > MAX_BATCH => {
+            let message = format!("expected a batch of at most {MAX_BATCH} requests, not {}", requests.len());
+            Err(Refusal::bad_request(message))
+        }
+        Value::Array(requests) => requests.into_iter().map(request).collect::<Result<_, _>>().map(Incoming::Batch),
+        json => request(json).map(|request| Incoming::Single(Box::new(request))),
+    }
+}
+
+fn parse_json(what: &str, text: &str) -> Result<Value, Refusal> {
+    let json = serde_json::from_str(text)
+        .map_err(|error| Refusal::bad_request(format!("{what} is not JSON: {error}")))?;
+    match oversized_integer(text) {
+        Some(number) => Err(Refusal::bad_input(format!("the number {number} does not fit in 64 bits"))),
+        None => Ok(json),
+    }
+}
+
+fn request(json: Value) -> Result<Request, Refusal> {
+    let Value::Object(mut fields) = json else {
+        return Err(Refusal::bad_request("expected a request to be an object"));
+    };
+    let Some(query) = text(&mut fields, "query")? else {
+        return Err(Refusal::bad_request("expected the document of the request as `query`"));
+    };
+    let mut request = Request::new(query);
+    request.operation_name = text(&mut fields, "operationName")?;
+    if let Some(variables) = object(&mut fields, "variables")? {
+        request.variables = Variables::from_json(Value::Object(variables));
+    }
+    object(&mut fields, "extensions")?;
+    Ok(request)
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Refusal::bad_request(format!("expected `{name}` to be a string"))),
+    }
+}
+
+fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Option<Map<String, Value>>, Refusal> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(Refusal::bad_request(format!("expected `{name}` to be an object"))),
+    }
+}
+
+/// Reads a request from a query string.
+pub fn from_query(uri: &Uri) -> Result<Request, Refusal> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parameters {
+        query: Option<String>,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let axum::extract::Query(parameters) = axum::extract::Query::<Parameters>::try_from_uri(uri)
+        .map_err(|_| Refusal::bad_request("the query string cannot be read, or has a parameter twice"))?;
+    let mut fields = Map::new();
+    for (name, value) in [("query", parameters.query), ("operationName", parameters.operation_name)] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            fields.insert(name.to_owned(), Value::String(value));
+        }
+    }
+    for (name, value) in [("variables", parameters.variables), ("extensions", parameters.extensions)] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            fields.insert(name.to_owned(), parse_json(&format!("`{name}`"), &value)?);
+        }
+    }
+    request(Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn message(body: &str) -> String {
+        match parse(body.as_bytes()) {
+            Ok(_) => panic!("{body} should be refused"),
+            Err(refusal) => refusal.error.message().to_owned(),
+        }
+    }
+
+    #[test]
+    fn bad_bodies_are_refused_in_plain_words() {
+        for (body, expected) in [
+            ("", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+            ("{", "the body is not JSON: EOF while parsing an object at line 1 column 1"),
+            ("7", "expected a request to be an object"),
+            ("{}", "expected the document of the request as `query`"),
+            (r#"{"query": 7}"#, "expected `query` to be a string"),
+            (r#"{"query": "{a}", "variables": []}"#, "expected `variables` to be an object"),
+            (r#"{"query": "{a}", "extensions": "x"}"#, "expected `extensions` to be an object"),
+            (r#"{"query": "{a}", "operationName": 1}"#, "expected `operationName` to be a string"),
+            ("[]", "the batch is empty"),
+            ("[7]", "expected a request to be an object"),
+        ] {
+            assert_eq!(message(body), expected);
+        }
+        let many = format!("[{}]", vec![r#"{"query": "{a}"}"#; 21].join(","));
+        assert_eq!(message(&many), "expected a batch of at most 20 requests, not 21");
+        let number = r#"{"query": "{a}", "variables": {"a": 18446744073709551616}}"#;
+        assert_eq!(message(number), "the number 18446744073709551616 does not fit in 64 bits");
+        assert!(parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn good_bodies_are_read() {
+        let body = r#"{"query": "{a}", "operationName": null, "variables": {"a": 1}, "extensions": {}, "other": 1}"#;
+        let Ok(Incoming::Single(request)) = parse(body.as_bytes()) else { panic!("expected a request") };
+        assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
+        assert!(matches!(parse(br#"[{"query": "{a}"}, {"query": "{b}"}]"#), Ok(Incoming::Batch(batch)) if batch.len() == 2));
+    }
+
+    #[test]
+    fn query_strings_are_read() {
+        let read = |query: &str| from_query(&format!("/graphql?{query}").parse().unwrap());
+        let request = read("query=%7Ba%7D&variables=%7B%22a%22%3A1%7D&operationName=").unwrap();
+        assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
+        assert_eq!(request.operation_name, None);
+        for query in ["", "query=", "query=%7Ba%7D&variables=7", "query=%7Ba%7D&variables=x", "query=a&query=b"] {
+            assert_eq!(read(query).unwrap_err().status, StatusCode::BAD_REQUEST, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_json_of_bounded_size_is_read() {
+        let read_as = async |media: &'static str, body: Vec<u8>| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
+            read(&headers, Body::from(body)).await.err().map(|refusal| refusal.status)
+        };
+        let body = || br#"{"query": "{a}"}"#.to_vec();
+        assert_eq!(read_as("application/json", body()).await, None);
+        assert_eq!(read_as("Application/JSON; charset=UTF-8", body()).await, None);
+        for media in ["text/plain", "application/json; charset=latin1", "multipart/form-data", "application/graphql", ""] {
+            assert_eq!(read_as(media, body()).await, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), "{media}");
+        }
+        let large = read_as("application/json", vec![b' '; MAX_BODY + 1]).await;
+        assert_eq!(large, Some(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+}

@@ -1,0 +1,43 @@
+//! What comes over HTTP: the graph, its streams, health, and the playground.
+//!
+//! GraphQL itself is the business of [`graphql::Executor`]; here are methods, media types, sizes and statuses.
+
+mod answer;
+mod body;
+mod health;
+mod log;
+mod operations;
+mod playground;
+mod sse;
+mod websocket;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::{any, get};
+
+use crate::graphql::{Executor, Schema};
+use crate::store::Store;
+
+/// What handlers share.
+#[derive(Clone)]
+struct App {
+    executor: Executor,
+    store: Store,
+}
+
+/// Everything that is served.
+pub fn router(schema: Schema, store: Store) -> Router {
+    let app = App { executor: Executor::new(schema), store };
+    Router::new()
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .route("/graphql", any(operations::serve))
+        .route("/graphql/stream", any(sse::serve))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/graphiql", get(playground::index))
+        .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
+        .route("/graphiql/{*path}", get(playground::file))
+        .with_state(app)
+        .layer(from_fn(log::requests))
+}

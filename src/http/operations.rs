@@ -1,0 +1,67 @@
+//! `/graphql`: queries and mutations by POST, queries by GET, everything by WebSocket.
+
+use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
+use axum::extract;
+use axum::extract::State;
+use axum::http::header::UPGRADE;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+
+use super::answer::{Media, Refusal};
+use super::body::{self, Incoming};
+use super::{App, websocket};
+use crate::graphql::executor::operation_type;
+
+/// Serves a request.
+pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> Response {
+    let media = Media::accepted(request.headers());
+    if is_websocket(request.headers()) {
+        return websocket::serve(app, request).await;
+    }
+    match answer(&app, media, request).await {
+        Ok(response) => response,
+        Err(refusal) => media.refusal(&refusal),
+    }
+}
+
+async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Response, Refusal> {
+    match read(request).await? {
+        Incoming::Single(request) => Ok(media.response(&app.executor.execute(*request).await)),
+        Incoming::Batch(requests) => {
+            // One after the other: a batch may hold mutations that build on each other.
+            let mut responses = Vec::with_capacity(requests.len());
+            for request in requests {
+                responses.push(app.executor.execute(request).await);
+            }
+            Ok(media.responses(&responses))
+        }
+    }
+}
+
+/// Reads what came by POST or GET.
+pub(super) async fn read(request: extract::Request) -> Result<Incoming, Refusal> {
+    let (parts, body) = request.into_parts();
+    match parts.method {
+        Method::POST => body::read(&parts.headers, body).await,
+        Method::GET | Method::HEAD => {
+            let mut request = body::from_query(&parts.uri)?;
+            refuse_changes(&mut request)?;
+            Ok(Incoming::Single(Box::new(request)))
+        }
+        _ => Err(Refusal::method("expected POST, or GET for a query")),
+    }
+}
+
+/// A link must not change anything when it is followed.
+fn refuse_changes(request: &mut Request) -> Result<(), Refusal> {
+    match operation_type(request) {
+        Ok(Some(OperationType::Mutation)) => Err(Refusal::method("expected a mutation to come by POST")),
+        // Execution says what is wrong with it.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}

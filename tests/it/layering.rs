@@ -1,0 +1,67 @@
+//! The layers of the house, kept by reading the sources.
+
+use std::path::{Path, PathBuf};
+
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{directory} has sources");
+    files
+}
+
+/// Lines outside comments that contain one of `words`.
+fn lines_with(directory: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(directory) {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let guilty = code.filter(|line| words.iter().any(|word| line.contains(word)));
+        found.extend(guilty.map(|line| format!("{}: {}", path.display(), line.trim())));
+    }
+    found
+}
+
+#[test]
+fn the_store_knows_nothing_of_graphql_or_http() {
+    assert_eq!(lines_with("src/store", &["async_graphql", "crate::graphql", "crate::http", "axum"]), [""; 0]);
+}
+
+#[test]
+fn graphql_and_http_hold_no_sql_and_no_query() {
+    let words = ["sea_orm::", "sea_query", "sqlx::", "timestore.datasets", "EntityTrait", "QueryFilter"];
+    assert_eq!(lines_with("src/graphql", &words), [""; 0]);
+    assert_eq!(lines_with("src/http", &words), [""; 0]);
+}
+
+#[test]
+fn entities_hold_no_query() {
+    assert_eq!(lines_with("entity/src", &["find()", ".filter(", "async fn", ".await"]), [""; 0]);
+}
+
+#[test]
+fn rules_do_no_io() {
+    assert_eq!(lines_with("src/model", &["async fn", ".await", "std::fs", "std::net", "sea_orm", "crate::store"]), [""; 0]);
+}
+
+#[test]
+fn registering_goes_through_the_api() {
+    assert_eq!(lines_with("src/register", &["crate::store", "sea_orm"]), [""; 0]);
+}
+
+#[test]
+fn what_only_one_database_understands_stays_in_one_place() {
+    let words = ["DbBackend", "is_postgres", "unnest", "lateral", "pg_"];
+    let elsewhere = lines_with("src/store", &words);
+    let elsewhere: Vec<_> = elsewhere.iter().filter(|line| !line.contains("/store/backend/")).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}

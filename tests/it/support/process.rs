@@ -1,0 +1,72 @@
+//! The gateway as a process of its own, which can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::database::TestDatabase;
+
+/// A running `timestore serve`.
+pub struct Process {
+    child: Child,
+    address: String,
+}
+
+impl Process {
+    /// Starts a gateway on `database`, and waits until it is ready.
+    pub fn start(database: &TestDatabase) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_timestore"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--database-url", database.url()])
+            .env_remove("TIMESTORE_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        let ready = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it stopped: {said:#?}")).unwrap();
+            if line.contains("ready: open") {
+                break line;
+            }
+            said.push(line);
+        };
+        // What it says from now on must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let (_, address) = ready.split_once("open http://").unwrap();
+        let address = address.split('/').next().unwrap().to_owned();
+        Self { child, address }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Kills it, as SIGKILL does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, as SIGTERM does, and waits until it has.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Sends a document to a gateway; the error is whatever went wrong on the way.
+pub fn post(address: &str, document: &str, variables: &Value) -> Result<Value, ureq::Error> {
+    let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).build().new_agent();
+    let body = json!({ "query": document, "variables": variables });
+    agent.post(&format!("http://{address}/graphql")).send_json(body)?.body_mut().read_json()
+}
