@@ -45,6 +45,24 @@ ensure_cargo_tool() {
   PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
 }
 
+# nextest comes built from its project, in seconds; where that cannot be reached it is compiled.
+ensure_nextest() {
+  local version=0.9.143 bin=${CARGO_HOME:-$HOME/.cargo}/bin platform
+  have cargo-nextest && return
+  case $(uname -sm) in
+  'Linux x86_64') platform=linux ;;
+  'Linux aarch64') platform=linux-arm ;;
+  Darwin*) platform=mac ;;
+  esac
+  if [ -n "${platform:-}" ] && have curl; then
+    say "fetching cargo-nextest $version (https://nexte.st)"
+    mkdir -p "$bin"
+    curl --proto '=https' --tlsv1.2 -LsSf --max-time 120 "https://get.nexte.st/$version/$platform" |
+      tar -xzf - -C "$bin" 2>/dev/null && PATH=$bin:$PATH && return
+  fi
+  ensure_cargo_tool cargo-nextest "$version"
+}
+
 # The gateway carries playground/dist in itself; built again when a source is newer.
 ensure_playground() {
   local built=$root/playground/dist/index.html

@@ -33,7 +33,7 @@ enum Command {
     /// Print the GraphQL schema.
     Schema,
     /// Read Parquet or DuckDB files and publish them as a dataset.
-    Register(Box<register::RegisterArgs>),
+    Register(Box<register::RegisterCommand>),
     /// Ask a running gateway whether it is ready.
     Health(health::HealthArgs),
 }
@@ -48,5 +48,15 @@ impl Cli {
             Command::Register(args) => register::run(*args).await,
             Command::Health(args) => health::run(args).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
     }
 }

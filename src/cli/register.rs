@@ -7,22 +7,22 @@ use serde_json::Value;
 use super::DatabaseArgs;
 use crate::auth::Requester;
 use crate::graphql::{self, Executor};
-use crate::register::args::RegisterArgs as FileArgs;
+use crate::register::args::RegisterArgs;
 use crate::register::command::register;
 use crate::register::endpoint::{Endpoint, EndpointError, data};
 use crate::register::progress::Progress;
 
 /// What to register, and where.
 #[derive(Debug, Args)]
-pub struct RegisterArgs {
+pub struct RegisterCommand {
     #[command(flatten)]
-    files: FileArgs,
+    files: RegisterArgs,
     #[command(flatten)]
     database: DatabaseArgs,
 }
 
 /// Registers the files and says what came of it.
-pub async fn run(args: RegisterArgs) -> anyhow::Result<()> {
+pub async fn run(args: RegisterCommand) -> anyhow::Result<()> {
     let options = args.files.options();
     let mut progress = Progress::stderr();
     let summary = match args.files.endpoint()? {
