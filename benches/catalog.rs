@@ -15,9 +15,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use timestore_gateway::auth::Requester;
 use timestore_gateway::graphql::{self, Executor};
+use timestore_gateway::store::Store;
 use timestore_gateway::store::backend::{Database, connect, migration_url};
 use timestore_gateway::store::clock::SystemClock;
-use timestore_gateway::store::Store;
 use timestore_migration::Migrator;
 
 /// Datasets beside the large one.
@@ -44,16 +44,26 @@ async fn main() {
         format!("sqlite:{}", path.display())
     });
     let bench = Bench::open(&url).await;
-    println!("# {} files in one dataset, {DATASETS} datasets beside it, {}", files, url.split(':').next().unwrap_or_default());
+    println!(
+        "# {} files in one dataset, {DATASETS} datasets beside it, {}",
+        files,
+        url.split(':').next().unwrap_or_default()
+    );
     let filling = Instant::now();
     bench.fill(files).await;
     println!("filled in {:.1} s\n", filling.elapsed().as_secs_f64());
     bench.vacuum().await;
     bench.read("nested read", NESTED, json!({})).await;
     bench.read("dataset list", LIST, json!({})).await;
-    bench.read("window lookup (90 minutes)", WINDOW, window(files / 2, 90)).await;
-    bench.read("window lookup (all time, first 100)", WINDOW, window(0, files)).await;
-    bench.read("window lookup at version 1", WINDOW_AT_1, window(5_000, 90)).await;
+    bench
+        .read("window lookup (90 minutes)", WINDOW, window(files / 2, 90))
+        .await;
+    bench
+        .read("window lookup (all time, first 100)", WINDOW, window(0, files))
+        .await;
+    bench
+        .read("window lookup at version 1", WINDOW_AT_1, window(5_000, 90))
+        .await;
     for n in [1, 100, 10_000] {
         bench.publish(n, files).await;
     }
@@ -86,7 +96,9 @@ const PUBLISH: &str = "mutation ($input: PublishManifestInput!) {
 impl Bench {
     async fn open(url: &str) -> Self {
         let database: Database = url.parse().expect("a database URL");
-        let migrator = Migrator::connect(&migration_url(&database)).await.expect("a migrator");
+        let migrator = Migrator::connect(&migration_url(&database))
+            .await
+            .expect("a migrator");
         migrator.up(None).await.expect("migrations");
         let mut connections = connect(&database, 8).await.expect("a database");
         let plain = connections.reader.clone();
@@ -94,13 +106,21 @@ impl Bench {
         let log = Arc::clone(&statements);
         connections.observe(move |statement| log.lock().expect("the log").push(statement.clone()));
         let store = Store::new(connections, Arc::new(SystemClock));
-        Self { executor: Executor::new(graphql::schema(store)), statements, plain, explain: env("TIMESTORE_BENCH_EXPLAIN").is_some() }
+        Self {
+            executor: Executor::new(graphql::schema(store)),
+            statements,
+            plain,
+            explain: env("TIMESTORE_BENCH_EXPLAIN").is_some(),
+        }
     }
 
     async fn run(&self, document: &str, variables: Value) -> Value {
         let request = async_graphql::Request::new(document)
             .variables(async_graphql::Variables::from_json(variables))
-            .data(Requester { subject: Some("bench".to_owned()), scopes: Vec::new() });
+            .data(Requester {
+                subject: Some("bench".to_owned()),
+                scopes: Vec::new(),
+            });
         let response = self.executor.execute(request).await;
         assert!(response.errors.is_empty(), "{:?}", response.errors);
         let data = response.data.into_json().expect("JSON");
@@ -116,7 +136,9 @@ impl Bench {
             let slug = format!("small-{n}");
             self.create(&slug).await;
             for version in 0..15_u64 {
-                let fields: Vec<Value> = (0..=version / 5).map(|n| json!({ "name": format!("c{n}"), "type": "DOUBLE" })).collect();
+                let fields: Vec<Value> = (0..=version / 5)
+                    .map(|n| json!({ "name": format!("c{n}"), "type": "DOUBLE" }))
+                    .collect();
                 let add = partitions(&slug, version * 20, 20);
                 self.publish_input(&slug, add, Some(fields)).await;
             }
@@ -127,13 +149,15 @@ impl Bench {
         let mut from = 0;
         while from < files {
             let n = (files - from).min(10_000);
-            self.publish_input("large", partitions("large", from, n), None).await;
+            self.publish_input("large", partitions("large", from, n), None)
+                .await;
             from += n;
         }
     }
 
     async fn create(&self, slug: &str) {
-        let input = json!({ "input": { "slug": slug, "name": slug, "defaultStorageTarget": { "name": "bench" } } });
+        let input =
+            json!({ "input": { "slug": slug, "name": slug, "defaultStorageTarget": { "name": "bench" } } });
         self.run("mutation ($input: CreateDatasetInput!) { createDataset(input: $input) { userErrors { message } } }", input).await;
     }
 
@@ -175,7 +199,8 @@ impl Bench {
                 times.push(start.elapsed());
                 statements = self.taken();
             }
-            self.report(&format!("publish {n} into {slug}"), times, statements).await;
+            self.report(&format!("publish {n} into {slug}"), times, statements)
+                .await;
         }
     }
 
@@ -186,7 +211,12 @@ impl Bench {
     async fn report(&self, name: &str, mut times: Vec<Duration>, statements: Vec<Statement>) {
         times.sort_unstable();
         let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
-        println!("{name}: {} statements, median {:.2} ms, min {:.2} ms", statements.len(), ms(times[times.len() / 2]), ms(times[0]));
+        println!(
+            "{name}: {} statements, median {:.2} ms, min {:.2} ms",
+            statements.len(),
+            ms(times[times.len() / 2]),
+            ms(times[0])
+        );
         if self.explain {
             for statement in statements {
                 println!("{}", self.plan(statement).await);
@@ -203,10 +233,19 @@ impl Bench {
         if !statement.sql.starts_with("select") && !statement.sql.starts_with("SELECT") {
             return text;
         }
-        let how = if postgres { "explain (analyze, buffers, costs off, timing off) " } else { "explain query plan " };
-        let explained = Statement { sql: format!("{how}{}", statement.sql), ..statement };
+        let how = if postgres {
+            "explain (analyze, buffers, costs off, timing off) "
+        } else {
+            "explain query plan "
+        };
+        let explained = Statement {
+            sql: format!("{how}{}", statement.sql),
+            ..statement
+        };
         for row in self.plain.query_all_raw(explained).await.unwrap_or_default() {
-            let line: String = row.try_get_by_index(if postgres { 0 } else { 3 }).unwrap_or_default();
+            let line: String = row
+                .try_get_by_index(if postgres { 0 } else { 3 })
+                .unwrap_or_default();
             writeln!(text, "     {line}").expect("a string");
         }
         text
@@ -232,5 +271,7 @@ fn window(from: u64, minutes: u64) -> Value {
 
 fn at(second: u64) -> String {
     let start = 1_577_836_800 + i64::try_from(second).expect("a second");
-    chrono::DateTime::from_timestamp(start, 0).expect("an instant").to_rfc3339()
+    chrono::DateTime::from_timestamp(start, 0)
+        .expect("an instant")
+        .to_rfc3339()
 }

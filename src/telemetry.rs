@@ -18,10 +18,14 @@ pub enum LogFormat {
 
 /// Starts the logs. What is logged is chosen by `TIMESTORE_LOG` (`info` by default), in the syntax of `tracing`'s `EnvFilter`.
 pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("TIMESTORE_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn"));
+    let filter = EnvFilter::try_from_env("TIMESTORE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn"));
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
-        LogFormat::Pretty => logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Pretty => logs
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
 }

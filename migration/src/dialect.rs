@@ -6,7 +6,10 @@ use sea_orm::DbBackend;
 
 /// PostgreSQL's spelling, then SQLite's. Longer phrases come before the words that they contain.
 const SPELLINGS: &[(&str, &str)] = &[
-    ("bigint generated always as identity primary key", "integer primary key autoincrement"),
+    (
+        "bigint generated always as identity primary key",
+        "integer primary key autoincrement",
+    ),
     ("(pg_current_xact_id()::text::bigint)", "0"),
     ("jsonb_typeof(", "json_type("),
     (" collate \"C\"", ""),
@@ -30,7 +33,9 @@ pub fn statements(backend: DbBackend, sql: &str) -> Vec<String> {
         .map(|statement| match backend {
             DbBackend::Sqlite => SPELLINGS
                 .iter()
-                .fold(statement.to_owned(), |sql, (postgres, sqlite)| sql.replace(postgres, sqlite)),
+                .fold(statement.to_owned(), |sql, (postgres, sqlite)| {
+                    sql.replace(postgres, sqlite)
+                }),
             _ => statement.to_owned(),
         })
         .collect()
@@ -43,7 +48,10 @@ mod tests {
     #[test]
     fn a_table_becomes_strict_and_its_types_are_translated() {
         let sql = "create table t (\n    id uuid primary key,\n    at timestamptz,\n    n bigint\n);\n";
-        assert_eq!(statements(DbBackend::Postgres, sql), [sql.trim().trim_end_matches(';')]);
+        assert_eq!(
+            statements(DbBackend::Postgres, sql),
+            [sql.trim().trim_end_matches(';')]
+        );
         assert_eq!(
             statements(DbBackend::Sqlite, sql),
             ["create table t (\n    id blob primary key,\n    at text,\n    n integer\n) strict"]

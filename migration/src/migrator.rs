@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -60,7 +60,10 @@ struct Steps;
 
 impl MigratorTrait for Steps {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        STEPS.iter().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+        STEPS
+            .iter()
+            .map(|step| Box::new(*step) as Box<dyn MigrationTrait>)
+            .collect()
     }
 }
 
@@ -70,9 +73,14 @@ impl Migrator {
         let mut options = ConnectOptions::new(url);
         options.max_connections(1).sqlx_logging(false);
         options.map_sqlx_sqlite_opts(|options| {
-            options.create_if_missing(true).busy_timeout(PATIENCE).foreign_keys(true)
+            options
+                .create_if_missing(true)
+                .busy_timeout(PATIENCE)
+                .foreign_keys(true)
         });
-        Ok(Self { connection: Database::connect(options).await? })
+        Ok(Self {
+            connection: Database::connect(options).await?,
+        })
     }
 
     /// Applies pending steps, all of them or the first `limit`; returns how many.
@@ -97,7 +105,9 @@ impl Migrator {
             }
             Steps::down(transaction, Some(1)).await?;
             if !Self::statuses(transaction).await?.iter().any(|step| step.applied) {
-                transaction.execute_unprepared(&format!("drop table {LEDGER}")).await?;
+                transaction
+                    .execute_unprepared(&format!("drop table {LEDGER}"))
+                    .await?;
             }
             Ok(true)
         })
@@ -170,20 +180,30 @@ impl Migrator {
         };
         let transaction = self.connection.begin_with_options(options).await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
-            transaction.execute_unprepared("set local search_path to timestore").await?;
-            transaction.execute_unprepared("set local lock_timeout to '5s'").await?;
+            transaction
+                .execute_unprepared("set local search_path to timestore")
+                .await?;
+            transaction
+                .execute_unprepared("set local lock_timeout to '5s'")
+                .await?;
         }
         Ok(transaction)
     }
 
     async fn statuses(transaction: &DatabaseTransaction) -> Result<Vec<StepStatus>, MigrateError> {
         let applied = applied(transaction).await?;
-        if let Some(unknown) = applied.iter().find(|name| !STEPS.iter().any(|step| step.name == *name)) {
+        if let Some(unknown) = applied
+            .iter()
+            .find(|name| !STEPS.iter().any(|step| step.name == *name))
+        {
             return Err(MigrateError::TooNew(unknown.clone()));
         }
         Ok(STEPS
             .iter()
-            .map(|step| StepStatus { name: step.name.to_owned(), applied: applied.iter().any(|name| name == step.name) })
+            .map(|step| StepStatus {
+                name: step.name.to_owned(),
+                applied: applied.iter().any(|name| name == step.name),
+            })
             .collect())
     }
 }
@@ -194,11 +214,21 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return Ok(true);
     }
-    if !query_bool(transaction, &format!("select pg_try_advisory_xact_lock({LOCK_KEY})")).await? {
+    if !query_bool(
+        transaction,
+        &format!("select pg_try_advisory_xact_lock({LOCK_KEY})"),
+    )
+    .await?
+    {
         return Ok(false);
     }
     // `create schema if not exists` asks for rights on the database even where the schema exists.
-    if !query_bool(transaction, "select exists (select 1 from pg_namespace where nspname = 'timestore')").await? {
+    if !query_bool(
+        transaction,
+        "select exists (select 1 from pg_namespace where nspname = 'timestore')",
+    )
+    .await?
+    {
         transaction.execute_unprepared("create schema timestore").await?;
     }
     Ok(true)
@@ -208,14 +238,21 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
 async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     let exists = match transaction.get_database_backend() {
         DbBackend::Postgres => format!("select to_regclass('timestore.{LEDGER}') is not null"),
-        _ => format!("select exists (select 1 from sqlite_master where type = 'table' and name = '{LEDGER}')"),
+        _ => {
+            format!("select exists (select 1 from sqlite_master where type = 'table' and name = '{LEDGER}')")
+        }
     };
     if !query_bool(transaction, &exists).await? {
         return Ok(Vec::new());
     }
     let sql = format!("select version from {LEDGER} order by version");
     let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    transaction.query_all_raw(statement).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+    transaction
+        .query_all_raw(statement)
+        .await?
+        .iter()
+        .map(|row| row.try_get_by_index(0))
+        .collect()
 }
 
 async fn query_bool(transaction: &DatabaseTransaction, sql: &str) -> Result<bool, DbErr> {
@@ -238,7 +275,8 @@ async fn wait(waited: &mut Duration) -> Result<(), MigrateError> {
 /// Whether PostgreSQL gave up waiting for a lock (SQLSTATE 55P03).
 fn is_lock_timeout(error: &DbErr) -> bool {
     use sea_orm::{RuntimeErr, sqlx};
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
         return false;
     };
     matches!(&**error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))

@@ -25,7 +25,11 @@ pub fn script(backend: DbBackend, direction: Direction) -> String {
         if backend == DbBackend::Postgres {
             out.push_str("create schema if not exists timestore;\n");
         }
-        let integer = if backend == DbBackend::Postgres { "bigint" } else { "integer" };
+        let integer = if backend == DbBackend::Postgres {
+            "bigint"
+        } else {
+            "integer"
+        };
         out.push_str(&format!(
             "create table if not exists {LEDGER} (version varchar not null primary key, applied_at {integer} not null);\ncommit;\n"
         ));
@@ -37,7 +41,11 @@ pub fn script(backend: DbBackend, direction: Direction) -> String {
     for step in steps {
         out.push_str(&format!("\n-- {}\n", step.name));
         begin(&mut out, backend);
-        let sql = if direction == Direction::Up { step.up } else { step.down };
+        let sql = if direction == Direction::Up {
+            step.up
+        } else {
+            step.down
+        };
         for statement in dialect::statements(backend, sql) {
             out.push_str(&statement);
             out.push_str(";\n");

@@ -19,13 +19,25 @@ const FILE: &str = "timestore.db";
 pub struct DatabaseArgs {
     /// The database: `postgres://user@host/database`, or `sqlite:PATH`. Where neither this nor `DATABASE_URL` is set, a SQLite
     /// file in the data directory.
-    #[arg(long, env = "TIMESTORE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "TIMESTORE_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// The directory of the embedded database.
-    #[arg(long, env = "TIMESTORE_DATA_DIR", value_name = "DIR", default_value = "data")]
+    #[arg(
+        long,
+        global = true,
+        env = "TIMESTORE_DATA_DIR",
+        value_name = "DIR",
+        default_value = "data"
+    )]
     pub data_dir: PathBuf,
     /// How many connections to the database are kept at the most.
-    #[arg(long, env = "TIMESTORE_DATABASE_CONNECTIONS", value_name = "N", default_value_t = 16,
+    #[arg(long, global = true, env = "TIMESTORE_DATABASE_CONNECTIONS", value_name = "N", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
 }
@@ -33,9 +45,14 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The database that is meant.
     pub fn database(&self) -> anyhow::Result<Database> {
-        let url = self.database_url.clone().or_else(|| std::env::var("DATABASE_URL").ok());
+        let url = self
+            .database_url
+            .clone()
+            .or_else(|| std::env::var("DATABASE_URL").ok());
         match url.filter(|url| !url.is_empty()) {
-            Some(url) => url.parse().map_err(|message: String| anyhow::anyhow!("the database URL: {message}")),
+            Some(url) => url
+                .parse()
+                .map_err(|message: String| anyhow::anyhow!("the database URL: {message}")),
             None => Ok(Database::Sqlite(self.data_dir.join(FILE))),
         }
     }
@@ -44,13 +61,17 @@ impl DatabaseArgs {
     pub async fn migrator(&self) -> anyhow::Result<Migrator> {
         let database = self.database()?;
         if let Database::Sqlite(path) = &database
-            && let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
+            && let Some(directory) = path
+                .parent()
+                .filter(|directory| !directory.as_os_str().is_empty())
         {
             let context = || format!("the data directory {} cannot be made", directory.display());
             tokio::fs::create_dir_all(directory).await.with_context(context)?;
         }
         let url = backend::migration_url(&database);
-        Migrator::connect(&url).await.with_context(|| format!("{} cannot be opened", describe(&database)))
+        Migrator::connect(&url)
+            .await
+            .with_context(|| format!("{} cannot be opened", describe(&database)))
     }
 
     /// Opens the catalog, after migrating it where `migrate` says so or the database is embedded; otherwise its tables must be
@@ -75,7 +96,9 @@ pub fn describe(database: &Database) -> String {
     match database {
         Database::Sqlite(path) => format!("the SQLite file {}", path.display()),
         Database::Postgres(url) => {
-            let host = url.rsplit_once('@').map_or_else(|| url.split("://").nth(1).unwrap_or_default(), |(_, host)| host);
+            let host = url
+                .rsplit_once('@')
+                .map_or_else(|| url.split("://").nth(1).unwrap_or_default(), |(_, host)| host);
             format!("PostgreSQL at {}", host.split('?').next().unwrap_or_default())
         }
     }
@@ -87,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_description_shows_neither_user_nor_password() {
-        let database = Database::Postgres("postgres://ann:secret@db.example/catalog?sslmode=require".to_owned());
+        let database =
+            Database::Postgres("postgres://ann:secret@db.example/catalog?sslmode=require".to_owned());
         assert_eq!(describe(&database), "PostgreSQL at db.example/catalog");
         let database = Database::Postgres("postgres://localhost/catalog".to_owned());
         assert_eq!(describe(&database), "PostgreSQL at localhost/catalog");

@@ -17,8 +17,15 @@ pub struct HealthArgs {
 pub async fn run(args: HealthArgs) -> anyhow::Result<()> {
     let url = format!("{}/readyz", args.url.trim_end_matches('/'));
     let ask = move || {
-        let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().new_agent();
-        agent.get(&url).call().map(drop).with_context(|| format!("{url} does not say that it is ready"))
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(5)))
+            .build()
+            .new_agent();
+        agent
+            .get(&url)
+            .call()
+            .map(drop)
+            .with_context(|| format!("{url} does not say that it is ready"))
     };
     tokio::task::spawn_blocking(ask).await?
 }

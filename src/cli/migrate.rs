@@ -62,12 +62,21 @@ pub async fn run(args: MigrateArgs) -> anyhow::Result<()> {
             println!("{applied} step(s) applied");
         }
         MigrateCommand::Down { steps, all } => {
-            let taken_back = args.database.migrator().await?.down((!all).then_some(steps)).await?;
+            let taken_back = args
+                .database
+                .migrator()
+                .await?
+                .down((!all).then_some(steps))
+                .await?;
             println!("{taken_back} step(s) taken back");
         }
         MigrateCommand::Status => {
             for step in args.database.migrator().await?.status().await? {
-                println!("{:<8} {}", if step.applied { "applied" } else { "pending" }, step.name);
+                println!(
+                    "{:<8} {}",
+                    if step.applied { "applied" } else { "pending" },
+                    step.name
+                );
             }
         }
         MigrateCommand::Check => {
@@ -79,7 +88,10 @@ pub async fn run(args: MigrateArgs) -> anyhow::Result<()> {
                 Dialect::Postgres => DbBackend::Postgres,
                 Dialect::Sqlite => DbBackend::Sqlite,
             };
-            print!("{}", script(backend, if down { Direction::Down } else { Direction::Up }));
+            print!(
+                "{}",
+                script(backend, if down { Direction::Down } else { Direction::Up })
+            );
         }
     }
     Ok(())

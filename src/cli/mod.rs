@@ -18,7 +18,13 @@ pub use database::DatabaseArgs;
 #[command(name = "timestore", version, about, max_term_width = 100)]
 pub struct Cli {
     /// How log lines look.
-    #[arg(long, global = true, env = "TIMESTORE_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        env = "TIMESTORE_LOG_FORMAT",
+        value_enum,
+        default_value_t
+    )]
     pub log: LogFormat,
     #[command(subcommand)]
     command: Command,

@@ -45,8 +45,13 @@ struct InProcess(Executor);
 
 impl Endpoint for InProcess {
     async fn execute(&self, document: &str, variables: Value) -> Result<Value, EndpointError> {
-        let by = Requester { subject: Some("timestore register".to_owned()), scopes: Vec::new() };
-        let request = Request::new(document).variables(Variables::from_json(variables)).data(by);
+        let by = Requester {
+            subject: Some("timestore register".to_owned()),
+            scopes: Vec::new(),
+        };
+        let request = Request::new(document)
+            .variables(Variables::from_json(variables))
+            .data(by);
         let response = serde_json::to_value(self.0.execute(request).await);
         data(response.map_err(|error| EndpointError::Unexpected(error.to_string()))?)
     }

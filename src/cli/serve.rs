@@ -17,7 +17,12 @@ pub struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
     /// The address to listen on.
-    #[arg(long, env = "TIMESTORE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:4100")]
+    #[arg(
+        long,
+        env = "TIMESTORE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:4100"
+    )]
     listen: SocketAddr,
     /// Apply pending migration steps first. On SQLite they are applied in any case.
     #[arg(long, env = "TIMESTORE_MIGRATE")]
@@ -42,7 +47,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
-    axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stopped())
+        .await?;
     tracing::info!("stopped");
     store.close().await?;
     Ok(())

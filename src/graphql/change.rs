@@ -91,7 +91,8 @@ impl ChangeQuery {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only changes after this cursor, of this query or of the subscription.")] after: Option<String>,
+        #[graphql(desc = "Only changes after this cursor, of this query or of the subscription.")]
+        after: Option<String>,
         #[graphql(desc = "At most so many, up to 100; 50 when omitted.")] first: Option<i32>,
     ) -> Result<Connection<Change>> {
         let list = feed();
@@ -113,19 +114,28 @@ impl Subscription {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Begin after this cursor, of the query or of the subscription; with what comes next when omitted.")]
+        #[graphql(
+            desc = "Begin after this cursor, of the query or of the subscription; with what comes next when omitted."
+        )]
         after: Option<String>,
         #[graphql(desc = "Complete after so many; never when omitted.")] first: Option<i32>,
     ) -> Result<impl Stream<Item = Result<Change>>> {
         let first = match first.map(usize::try_from).transpose() {
             Ok(first) => first.unwrap_or(usize::MAX),
-            Err(_) => return Err(Error::bad_input(&["first"], "expected `first` not to be negative")),
+            Err(_) => {
+                return Err(Error::bad_input(
+                    &["first"],
+                    "expected `first` not to be negative",
+                ));
+            }
         };
         let after = match after {
             Some(cursor) => Some(feed().position(&cursor).ok_or_else(|| foreign_cursor("after"))?),
             None => None,
         };
         let changes = ctx.feed().follow(after).await?;
-        Ok(changes.map(|change| change.map(Into::into).map_err(Error::from)).take(first))
+        Ok(changes
+            .map(|change| change.map(Into::into).map_err(Error::from))
+            .take(first))
     }
 }

@@ -21,11 +21,18 @@ pub struct CommitStatus {
 impl From<store::CommitStatus> for CommitStatus {
     fn from(status: store::CommitStatus) -> Self {
         match status {
-            store::CommitStatus::Committed(manifest) => {
-                Self { state: CommitState::Committed, manifest: manifest.map(Into::into) }
-            }
-            store::CommitStatus::NotSeen => Self { state: CommitState::NotSeen, manifest: None },
-            store::CommitStatus::Expired => Self { state: CommitState::Expired, manifest: None },
+            store::CommitStatus::Committed(manifest) => Self {
+                state: CommitState::Committed,
+                manifest: manifest.map(Into::into),
+            },
+            store::CommitStatus::NotSeen => Self {
+                state: CommitState::NotSeen,
+                manifest: None,
+            },
+            store::CommitStatus::Expired => Self {
+                state: CommitState::Expired,
+                manifest: None,
+            },
         }
     }
 }
@@ -45,9 +52,15 @@ impl CommitStatusQuery {
         #[graphql(desc = "The idempotency key of the publish.")] idempotency_key: String,
     ) -> Result<CommitStatus> {
         if !is_text(&idempotency_key) {
-            return Err(Error::bad_input(&["idempotencyKey"], "expected a text without NUL characters"));
+            return Err(Error::bad_input(
+                &["idempotencyKey"],
+                "expected a text without NUL characters",
+            ));
         }
-        let status = ctx.store().commit_status(&dataset.into_store(), &idempotency_key).await?;
+        let status = ctx
+            .store()
+            .commit_status(&dataset.into_store(), &idempotency_key)
+            .await?;
         Ok(status.into())
     }
 }

@@ -38,7 +38,12 @@ pub struct Connection<T: Listed> {
 impl<T: Listed> Connection<T> {
     /// The rows that `page` of `list` found, and how to count the whole list.
     pub fn new(list: List, page: Page<T::Position>, rows: Arc<Rows<T>>, count: Count) -> Self {
-        Self { list, page, rows, count }
+        Self {
+            list,
+            page,
+            rows,
+            count,
+        }
     }
 }
 
@@ -53,7 +58,14 @@ impl<T: Listed> TypeName for Connection<T> {
 impl<T: Listed> Connection<T> {
     /// The rows of the page, each with its cursor.
     async fn edges(&self) -> Vec<Edge<'_, T>> {
-        self.rows.rows.iter().map(|node| Edge { list: &self.list, node }).collect()
+        self.rows
+            .rows
+            .iter()
+            .map(|node| Edge {
+                list: &self.list,
+                node,
+            })
+            .collect()
     }
 
     /// The rows of the page.
@@ -125,10 +137,18 @@ impl Count {
             Self::Changes => ctx.store().change_count().await?,
             // Versions have no gaps: the newest one's number is how many there are.
             Self::SchemaVersions(dataset) => {
-                return Ok(ctx.loaders().load(HeadOf(*dataset)).await?.map_or(0, |head| head.latest_schema_version));
+                return Ok(ctx
+                    .loaders()
+                    .load(HeadOf(*dataset))
+                    .await?
+                    .map_or(0, |head| head.latest_schema_version));
             }
             Self::Manifests(dataset) => {
-                return Ok(ctx.loaders().load(HeadOf(*dataset)).await?.map_or(0, |head| head.latest_version));
+                return Ok(ctx
+                    .loaders()
+                    .load(HeadOf(*dataset))
+                    .await?
+                    .map_or(0, |head| head.latest_version));
             }
             Self::ManifestsUsing(key) => ctx.loaders().load(ManifestCountOf(*key)).await?.unwrap_or(0),
             Self::Snapshots(dataset) => ctx.loaders().load(SnapshotCountOf(*dataset)).await?.unwrap_or(0),

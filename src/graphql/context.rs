@@ -8,7 +8,10 @@ use crate::auth::Requester;
 use crate::store::Store;
 
 /// The caller of a request that says nothing about it.
-static ANONYMOUS: Requester = Requester { subject: None, scopes: Vec::new() };
+static ANONYMOUS: Requester = Requester {
+    subject: None,
+    scopes: Vec::new(),
+};
 
 /// What a resolver can reach through its context.
 pub trait ContextExt {

@@ -68,13 +68,20 @@ impl From<model::Coverage> for Coverage {
 
 impl From<model::Range> for TimeRange {
     fn from(range: model::Range) -> Self {
-        Self { from: range.from.into(), to: range.to.into() }
+        Self {
+            from: range.from.into(),
+            to: range.to.into(),
+        }
     }
 }
 
 impl From<model::OverlapRange> for OverlapRange {
     fn from(range: model::OverlapRange) -> Self {
-        Self { from: range.from.into(), to: range.to.into(), depth: to_int(range.depth.into()) }
+        Self {
+            from: range.from.into(),
+            to: range.to.into(),
+            depth: to_int(range.depth.into()),
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use timestore_entity::dataset::Model;
 use timestore_entity::dataset_head::Model as Head;
 
 use super::connection::{Connection, Count, Listed};
 use super::context::ContextExt;
-use super::enums::{CompatibilityMode, DatasetOrder, DatasetStatus, FileFormat};
-use super::error::{Error, Result};
+use super::enums::{CompatibilityMode, DatasetStatus, FileFormat};
+use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{
     CurrentManifestOf, HeadOf, LatestSchemaVersionOf, ManifestByKey, ManifestByRef, RetentionPolicyOf,
@@ -18,14 +18,14 @@ use super::keys::{
 use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
-use super::reference::{DatasetRefInput, ManifestRefInput, StorageTargetRefInput, is_text};
+use super::reference::{ManifestRefInput, is_text};
 use super::retention_policy::RetentionPolicy;
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
 use super::watermark::Watermark;
-use crate::store::{self, ManifestRef};
+use crate::store::ManifestRef;
 
 /// A named series of versions.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,16 +159,28 @@ impl Dataset {
     async fn schema_versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<SchemaVersion>> {
         let list = List::of("schemaVersions", self.0.id);
-        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let page = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page(&list, MAX_LIMIT)?;
         let asked = Asked::new(self.0.id, SchemaVersions(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
-        Ok(Connection::new(list, page, rows, Count::SchemaVersions(self.0.id)))
+        Ok(Connection::new(
+            list,
+            page,
+            rows,
+            Count::SchemaVersions(self.0.id),
+        ))
     }
 
     /// A version; null when there is none.
@@ -179,7 +191,9 @@ impl Dataset {
     ) -> Result<Option<Arc<Manifest>>> {
         match by.map(ManifestRefInput::into_store) {
             None => ctx.loaders().load(CurrentManifestOf(self.0.id)).await,
-            Some(ManifestRef::Version(version)) => ctx.loaders().load(ManifestByKey((self.0.id, version))).await,
+            Some(ManifestRef::Version(version)) => {
+                ctx.loaders().load(ManifestByKey((self.0.id, version))).await
+            }
             Some(ManifestRef::Snapshot(name)) if !is_text(&name) => Ok(None),
             Some(by) => ctx.loaders().load(ManifestByRef((self.0.id, by))).await,
         }
@@ -189,13 +203,20 @@ impl Dataset {
     async fn manifests(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Manifest>> {
         let list = List::of("manifests", self.0.id);
-        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let page = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page(&list, MAX_LIMIT)?;
         let asked = Asked::new(self.0.id, Manifests(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::Manifests(self.0.id)))
@@ -222,13 +243,21 @@ impl Dataset {
 
     /// How far its sources have come, by source.
     async fn watermarks(&self, ctx: &Context<'_>) -> Result<Arc<Vec<Watermark>>> {
-        Ok(ctx.loaders().load(WatermarksOf(self.0.id)).await?.unwrap_or_default())
+        Ok(ctx
+            .loaders()
+            .load(WatermarksOf(self.0.id))
+            .await?
+            .unwrap_or_default())
     }
 }
 
 /// The texts of a stored list.
 fn texts(json: &serde_json::Value) -> Vec<&str> {
-    json.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+    json.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .collect()
 }
 
 /// What the current version of a dataset holds. All zero and null before the first.
@@ -258,71 +287,5 @@ impl From<&Head> for DatasetTotals {
             start_time: head.start_time.map(Into::into),
             end_time: head.end_time.map(Into::into),
         }
-    }
-}
-
-/// Which datasets a list holds. Everything stated must hold.
-#[derive(Clone, Debug, Default, InputObject)]
-#[graphql(name = "DatasetFilter")]
-pub struct DatasetFilterInput {
-    /// Only those with this status.
-    pub status: Option<DatasetStatus>,
-    /// Archived ones too. Not needed where `status` asks for them.
-    #[graphql(default_with = "Some(false)")]
-    pub include_archived: Option<bool>,
-    /// Only those whose slug, name or description contains this text, in any case.
-    pub search: Option<String>,
-    /// Only those whose default storage target this is.
-    pub storage_target: Option<StorageTargetRefInput>,
-}
-
-impl DatasetFilterInput {
-    fn into_store(self) -> Result<store::dataset::DatasetFilter> {
-        if self.search.as_deref().is_some_and(|search| !is_text(search)) {
-            return Err(Error::bad_input(&["filter", "search"], "expected a text without NUL characters"));
-        }
-        Ok(store::dataset::DatasetFilter {
-            status: self.status.map(Into::into),
-            include_archived: self.include_archived.unwrap_or(false),
-            search: self.search,
-            storage_target: self.storage_target.map(StorageTargetRefInput::into_store),
-        })
-    }
-}
-
-/// Queries of datasets.
-#[derive(Debug, Default)]
-pub struct DatasetQuery;
-
-#[Object]
-impl DatasetQuery {
-    /// The dataset that `by` names, archived or not; null when there is none.
-    async fn dataset(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] by: DatasetRefInput,
-    ) -> Result<Option<Dataset>> {
-        let found = ctx.store().dataset_find(&by.into_store()).await?;
-        Ok(found.map(Into::into))
-    }
-
-    /// The datasets, by slug. Archived ones are left out unless the filter asks for them.
-    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
-    async fn datasets(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Which ones.")] filter: Option<DatasetFilterInput>,
-        #[graphql(desc = "The order; SLUG_ASC when omitted.")] order_by: Option<DatasetOrder>,
-    ) -> Result<Connection<Dataset>> {
-        let list = List::of_all("datasets");
-        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
-        let filter = filter.unwrap_or_default().into_store()?;
-        let descending = order_by.unwrap_or_default() == DatasetOrder::SlugDesc;
-        let rows = ctx.store().dataset_page(&filter, descending, &page).await?.map(Into::into);
-        Ok(Connection::new(list, page, Arc::new(rows), Count::Datasets(filter)))
     }
 }

@@ -7,6 +7,7 @@ use async_graphql::{Context, Object};
 use super::connection::to_int;
 use super::context::ContextExt;
 use super::error::Result;
+use super::keys::DiffCount;
 use super::manifest::Manifest;
 use super::partitions::PartitionConnection;
 use crate::store::diff::{DiffKey, Side};
@@ -24,7 +25,12 @@ impl ManifestDiff {
     }
 
     fn side(&self, side: Side) -> DiffKey {
-        DiffKey { dataset_id: self.from.0.dataset_id, from: self.from.0.version, to: self.to.0.version, side }
+        DiffKey {
+            dataset_id: self.from.0.dataset_id,
+            from: self.from.0.version,
+            to: self.to.0.version,
+            side,
+        }
     }
 }
 
@@ -44,12 +50,18 @@ impl ManifestDiff {
 
     /// How many files are to be added.
     async fn added_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(to_int(ctx.store().partition_diff_count(&self.side(Side::Added)).await?))
+        Ok(to_int(
+            ctx.loaders().expect(DiffCount(self.side(Side::Added))).await??,
+        ))
     }
 
     /// How many files are to be removed.
     async fn removed_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(to_int(ctx.store().partition_diff_count(&self.side(Side::Removed)).await?))
+        Ok(to_int(
+            ctx.loaders()
+                .expect(DiffCount(self.side(Side::Removed)))
+                .await??,
+        ))
     }
 
     /// The files to be added, by start time, then id.

@@ -45,7 +45,11 @@ impl ManifestDraft {
     /// The schema version that it names; null when it states fields, or leaves the choice to the dataset's newest.
     async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
         match self.0.schema_version {
-            Some(version) => ctx.loaders().load(SchemaVersionByKey((self.0.dataset_id, version))).await,
+            Some(version) => {
+                ctx.loaders()
+                    .load(SchemaVersionByKey((self.0.dataset_id, version)))
+                    .await
+            }
             None => Ok(None),
         }
     }

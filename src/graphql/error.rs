@@ -68,7 +68,11 @@ pub struct Error {
 impl Error {
     /// An error that says no more than its code and a message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), extension: None }
+        Self {
+            code,
+            message: message.into(),
+            extension: None,
+        }
     }
 
     /// A value of the request is not acceptable; `field` is the path to it, outermost first.
@@ -80,7 +84,10 @@ impl Error {
     /// The same, for a path that is put together.
     pub fn bad_input_at(field: Vec<String>, message: impl Into<String>) -> Self {
         let field = Value::List(field.into_iter().map(Value::String).collect());
-        Self { extension: Some(("field", field)), ..Self::new(Code::BadUserInput, message) }
+        Self {
+            extension: Some(("field", field)),
+            ..Self::new(Code::BadUserInput, message)
+        }
     }
 
     /// A fault of the server, told to the log and not to the caller.
@@ -108,7 +115,11 @@ impl Error {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let extensions = Some(error.extensions());
-        Self { message: error.message, source: None, extensions }
+        Self {
+            message: error.message,
+            source: None,
+            extensions,
+        }
     }
 }
 
@@ -124,12 +135,16 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(refusal) => refused(refusal),
-            StoreError::Expired { oldest, .. } => {
-                Self { extension: Some(("oldestVersion", oldest.into())), ..Self::new(Code::Expired, error.to_string()) }
-            }
+            StoreError::Expired { oldest, .. } => Self {
+                extension: Some(("oldestVersion", oldest.into())),
+                ..Self::new(Code::Expired, error.to_string())
+            },
             StoreError::Unavailable(_) => {
                 tracing::error!(error = chain(&error), "request failed");
-                Self::new(Code::Unavailable, "the catalog is unavailable; the same request may succeed later")
+                Self::new(
+                    Code::Unavailable,
+                    "the catalog is unavailable; the same request may succeed later",
+                )
             }
             StoreError::Database(_) | StoreError::Inconsistent(_) => Self::internal(&chain(&error)),
         }
@@ -143,8 +158,18 @@ pub fn from_store(error: StoreError) -> async_graphql::Error {
 
 /// A refusal of a read: all its messages, and the path of the first.
 fn refused(refusal: Refusal) -> Error {
-    let message = refusal.0.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ");
-    let field = refusal.0.into_iter().next().map(|fault| fault.path).unwrap_or_default();
+    let message = refusal
+        .0
+        .iter()
+        .map(|fault| fault.message.as_str())
+        .collect::<Vec<_>>()
+        .join("; ");
+    let field = refusal
+        .0
+        .into_iter()
+        .next()
+        .map(|fault| fault.path)
+        .unwrap_or_default();
     Error::bad_input_at(field, message)
 }
 
@@ -169,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_refused_read_names_the_field() {
-        let error = Error::from(StoreError::from(Fault::invalid(&["by", "slug"], "expected a slug")));
+        let error = Error::from(StoreError::from(Fault::invalid(
+            &["by", "slug"],
+            "expected a slug",
+        )));
         assert_eq!(error, Error::bad_input(&["by", "slug"], "expected a slug"));
         let error = async_graphql::Error::from(error);
         let extensions = error.extensions.unwrap();
@@ -179,14 +207,25 @@ mod tests {
 
     #[test]
     fn an_expired_version_names_the_oldest() {
-        let error = async_graphql::Error::from(Error::from(StoreError::Expired { version: 2, oldest: 7 }));
-        assert_eq!(error.message, "version 2 has expired; the oldest one available is 7");
-        assert_eq!(error.extensions.unwrap().get("oldestVersion"), Some(&Value::from(7)));
+        let error = async_graphql::Error::from(Error::from(StoreError::Expired {
+            version: 2,
+            oldest: 7,
+        }));
+        assert_eq!(
+            error.message,
+            "version 2 has expired; the oldest one available is 7"
+        );
+        assert_eq!(
+            error.extensions.unwrap().get("oldestVersion"),
+            Some(&Value::from(7))
+        );
     }
 
     #[test]
     fn internals_stay_inside() {
-        let error = StoreError::Database(DbErr::Custom("relation timestore.secret does not exist".to_owned()));
+        let error = StoreError::Database(DbErr::Custom(
+            "relation timestore.secret does not exist".to_owned(),
+        ));
         assert!(chain(&error).contains("secret"));
         let error = async_graphql::Error::from(Error::from(error));
         assert_eq!(error.message, "internal error");

@@ -7,9 +7,10 @@ use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Data, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
+use super::batched::Batched;
 use super::error::{Code, Error};
 use super::loader::Loaders;
-use super::{Schema, limits, scalar};
+use super::{Schema, limits, numbers, scalar};
 use crate::store::Store;
 
 /// Executes requests. Cheap to clone.
@@ -27,39 +28,59 @@ impl Executor {
     }
 
     /// Answers a query or a mutation.
-    pub async fn execute(&self, request: Request) -> Response {
-        match self.prepare(request) {
-            Ok(request) => classified(self.schema.execute(request).await),
-            Err(error) => Response::from_errors(vec![error]),
+    pub async fn execute(&self, mut request: Request) -> Response {
+        if let Err(error) = operation_type(&mut request) {
+            return Response::from_errors(vec![error]);
         }
+        let wide = numbers::wide_integers(&request.variables);
+        let schema = self.schema.clone();
+        let mut response = match self.loaders() {
+            Some(loaders) => {
+                let request = request.data(loaders.clone());
+                Batched::future(loaders, async move { schema.execute(request).await }).await
+            }
+            None => schema.execute(request).await,
+        };
+        response
+            .errors
+            .iter_mut()
+            .for_each(|error| locate_integer(error, &wide));
+        classified(response)
     }
 
     /// Answers any operation, a subscription with many responses.
-    pub fn execute_stream(&self, request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        match self.prepare(request) {
-            Ok(request) => self.schema.execute_stream_with_session_data(request, session).map(classified).boxed(),
-            Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
+    pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
+        if let Err(error) = operation_type(&mut request) {
+            return stream::iter([Response::from_errors(vec![error])]).boxed();
+        }
+        match self.loaders() {
+            Some(loaders) => {
+                let request = request.data(loaders.clone());
+                let responses = self.schema.execute_stream_with_session_data(request, session);
+                Batched::stream(loaders, responses).map(classified).boxed()
+            }
+            None => self
+                .schema
+                .execute_stream_with_session_data(request, session)
+                .map(classified)
+                .boxed(),
         }
     }
 
-    /// Parses and measures a document, and gives the request its own batches.
-    fn prepare(&self, mut request: Request) -> Result<Request, ServerError> {
-        operation_type(&mut request)?;
-        Ok(match &self.store {
-            Some(store) => request.data(Loaders::new(store.clone())),
-            None => request,
-        })
+    /// Batches for one request.
+    fn loaders(&self) -> Option<Loaders> {
+        self.store.clone().map(Loaders::new)
     }
 }
 
 /// What a request does, once its document has been parsed and measured; none when it does not say which operation it means.
 pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, ServerError> {
-    if let Some(number) = limits::oversized_integer(&request.query) {
+    if let Some(number) = numbers::oversized_integer(&request.query) {
         let message = format!("the number {number} does not fit in 64 bits");
         return Err(Error::new(Code::BadUserInput, message).into());
     }
     let name = request.operation_name.clone();
-    let document = request.parsed_query().map_err(|error| coded(error, Code::GraphqlParseFailed))?;
+    let document = request.parsed_query().map_err(unparsed)?;
     limits::check(document)?;
     Ok(match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
@@ -73,9 +94,32 @@ pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, Se
     })
 }
 
+/// A syntax error on one line: the parser draws a picture of the place, which `locations` tells as well.
+fn unparsed(mut error: ServerError) -> ServerError {
+    let what = error
+        .message
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("= "));
+    error.message = format!("syntax error: {}", what.unwrap_or(&error.message));
+    coded(error, Code::GraphqlParseFailed)
+}
+
 /// Whether the request as such was at fault, so that nothing was executed.
 pub fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty())
+}
+
+/// Names the variable that does not fit an `Int`, which the error itself does not: it is one of the wide ones.
+fn locate_integer(error: &mut ServerError, wide: &[Vec<String>]) {
+    if !error.message.starts_with("Failed to parse \"Int\"") || wide.is_empty() {
+        return;
+    }
+    let names: Vec<String> = wide.iter().map(|path| path.join(".")).collect();
+    error.message = format!("{}: expected a whole number of 32 bits", names.join(" or "));
+    let field = wide[0].iter().cloned().map(Value::String).collect();
+    let mut extensions = error.extensions.take().unwrap_or_default();
+    extensions.set("field", Value::List(field));
+    error.extensions = Some(extensions);
 }
 
 /// Gives every error a code. Those of resolvers have one; the others are async-graphql's own.
@@ -86,7 +130,11 @@ fn classified(mut response: Response) -> Response {
 }
 
 fn classify(mut error: ServerError) -> ServerError {
-    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+    if error
+        .extensions
+        .as_ref()
+        .is_some_and(|extensions| extensions.get("code").is_some())
+    {
         return error;
     }
     if !error.path.is_empty() {
@@ -101,7 +149,10 @@ fn classify(mut error: ServerError) -> ServerError {
         error.message = format!("{}: {expectation}", error.message);
     }
     let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set("field", Value::List(field.into_iter().map(Value::String).collect()));
+    extensions.set(
+        "field",
+        Value::List(field.into_iter().map(Value::String).collect()),
+    );
     error.extensions = Some(extensions);
     coded(error, Code::BadUserInput)
 }
@@ -144,7 +195,9 @@ mod tests {
     use crate::graphql::builder;
 
     async fn answer(query: &str) -> Json {
-        let response = Executor::new(builder().finish()).execute(Request::new(query)).await;
+        let response = Executor::new(builder().finish())
+            .execute(Request::new(query))
+            .await;
         serde_json::to_value(response).unwrap()
     }
 
@@ -158,10 +211,19 @@ mod tests {
             ("{", "GRAPHQL_PARSE_FAILED"),
             ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
             ("subscription { changes { cursor } }", "GRAPHQL_VALIDATION_FAILED"),
-            ("{ a: __typename b: node(id: 99999999999999999999) { id } }", "BAD_USER_INPUT"),
-            (r#"{ storageTargets(first: "x") { totalCount } }"#, "BAD_USER_INPUT"),
+            (
+                "{ a: __typename b: node(id: 99999999999999999999) { id } }",
+                "BAD_USER_INPUT",
+            ),
+            (
+                r#"{ storageTargets(first: "x") { totalCount } }"#,
+                "BAD_USER_INPUT",
+            ),
             ("{ storageTargets(first: 101) { totalCount } }", "BAD_USER_INPUT"),
-            ("{ storageTargets(first: 9999999999) { totalCount } }", "BAD_USER_INPUT"),
+            (
+                "{ storageTargets(first: 9999999999) { totalCount } }",
+                "BAD_USER_INPUT",
+            ),
         ] {
             assert_eq!(error(query).await["extensions"]["code"], code, "{query}");
         }

@@ -38,11 +38,18 @@ struct Inner {
 impl Feed {
     /// Follows the feed of `store`.
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(Inner { store, head: watch::Sender::new(None), is_read: Mutex::new(false) }))
+        Self(Arc::new(Inner {
+            store,
+            head: watch::Sender::new(None),
+            is_read: Mutex::new(false),
+        }))
     }
 
     /// The changes after `after`, as they come; after the newest one there is now when that is none. Ends with the first error.
-    pub async fn follow(&self, after: Option<ChangePosition>) -> Result<impl Stream<Item = Result<Change>> + use<>> {
+    pub async fn follow(
+        &self,
+        after: Option<ChangePosition>,
+    ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
         // Subscribed before the feed is read, so that nothing comes in between unnoticed.
         let head = self.subscribe();
         let position = match after {
@@ -50,7 +57,13 @@ impl Feed {
             None => self.0.store.change_head().await?,
         };
         let store = self.0.store.clone();
-        let follower = Follower { store, head, position, changes: VecDeque::new(), has_failed: false };
+        let follower = Follower {
+            store,
+            head,
+            position,
+            changes: VecDeque::new(),
+            has_failed: false,
+        };
         Ok(stream::unfold(follower, Follower::next))
     }
 
@@ -123,7 +136,10 @@ impl Follower {
                     self.head.changed().await.ok()?;
                 }
                 Ok(rows) => {
-                    self.position = rows.rows.last().map(|change| (change.transaction_id, change.sequence));
+                    self.position = rows
+                        .rows
+                        .last()
+                        .map(|change| (change.transaction_id, change.sequence));
                     self.changes = rows.rows.into();
                 }
                 Err(error) => {

@@ -183,6 +183,9 @@ mod tests {
         let dataset = DatasetId(Uuid::from_u128(7));
         let id = GlobalId::Manifest(dataset, 1).encode();
         assert_eq!(GlobalId::dataset(&id), store::DatasetRef::Unknown(id.to_string()));
-        assert_eq!(GlobalId::dataset(&GlobalId::Dataset(dataset).encode()), store::DatasetRef::Id(dataset));
+        assert_eq!(
+            GlobalId::dataset(&GlobalId::Dataset(dataset).encode()),
+            store::DatasetRef::Id(dataset)
+        );
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::ids::{DatasetId, StorageTargetId};
 
+use super::coverage::Coverage;
 use super::dataset::Dataset;
 use super::draft::ManifestDraft;
+use super::error::{Error, Result};
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
 use super::partition::Partition;
@@ -15,12 +18,14 @@ use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
 use super::watermark::Watermark;
+use crate::model::duration::IsoDuration;
+use crate::store::diff::DiffKey;
 use crate::store::draft::DraftKey;
 use crate::store::manifest::ManifestKey;
-use crate::store::partition::PartitionKey;
+use crate::store::partition::{PartitionKey, PartitionPosition};
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::snapshot::SnapshotKey;
-use crate::store::{self, ManifestRef, Store};
+use crate::store::{self, ManifestRef, Page, Rows, Store};
 
 macro_rules! keys {
     ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr;)+) => {$(
@@ -77,4 +82,75 @@ keys! {
         |models: Vec<_>| Arc::new(models.into_iter().map(Watermark).collect());
     /// A draft.
     DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
+}
+
+/// How many files one side of a difference has. Asked one by one, so that each has its own error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DiffCount(pub DiffKey);
+
+impl Key for DiffCount {
+    type Value = Result<u64>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let mut found = Found::<Self>::with_capacity(keys.len());
+        for key in keys {
+            let count = store.partition_diff_count(&key.0).await;
+            found.insert(key, count.map_err(Error::from));
+        }
+        Ok(found)
+    }
+}
+
+/// A page of one side of a difference. Asked one by one, so that each has its own error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DiffPage(pub DiffKey, pub Page<PartitionPosition>);
+
+impl Key for DiffPage {
+    type Value = Result<Arc<Rows<Partition>>>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let mut found = Found::<Self>::with_capacity(keys.len());
+        for key in keys {
+            let rows = store.partition_diff_page(&key.0, &key.1).await;
+            found.insert(
+                key,
+                rows.map(|rows| Arc::new(rows.map(Into::into)))
+                    .map_err(Error::from),
+            );
+        }
+        Ok(found)
+    }
+}
+
+/// What of a window the files of a version cover. Asked one by one, so that each has its own error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CoverageOf {
+    /// The version.
+    pub manifest: ManifestKey,
+    /// The window.
+    pub window: (Timestamp, Timestamp),
+    /// The length of its parts.
+    pub bucket: Option<IsoDuration>,
+    /// The longest stretch that is no gap.
+    pub tolerance: Option<IsoDuration>,
+}
+
+impl Key for CoverageOf {
+    type Value = Result<Arc<Coverage>>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let mut found = Found::<Self>::with_capacity(keys.len());
+        for key in keys {
+            let coverage = store
+                .coverage(key.manifest, key.window, key.bucket, key.tolerance)
+                .await;
+            found.insert(
+                key,
+                coverage
+                    .map(|coverage| Arc::new(coverage.into()))
+                    .map_err(Error::from),
+            );
+        }
+        Ok(found)
+    }
 }

@@ -1,18 +1,24 @@
 //! Batches of look-ups: all that one step of a request asks for becomes one call of the store.
 //!
 //! async-graphql's own `DataLoader` waits on a timer in a task of its own, which either adds a millisecond to every level of a
-//! document or tears a batch apart when the timer is short, and never answers when its request is cancelled at the wrong moment.
-//! Here a batch is a future that everyone who waits for it shares, and that whichever of them is awake drives. It is sent when
-//! the request has nothing left to do but wait, so that the number of calls depends on the document alone, and it goes when the
-//! request goes. Nothing is kept once a batch is answered: a later step, after a mutation, sees what is there then.
+//! document or tears a batch apart when the timer is short, and can wait for ever when a request is cancelled at the wrong moment.
+//! Here the request itself says when it has nothing left to do but wait (see [`super::batched`]), and once all that was sent
+//! before is answered, all open batches are sent together: the number of calls depends on the document, not on timing or on the
+//! number of rows. Nothing is kept once a batch is answered, so that what follows a mutation sees what is there then. Whatever
+//! is under way ends when the request does.
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use futures_util::task::AtomicWaker;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::error::{Error, Result};
 use crate::store::{self, Store};
@@ -29,25 +35,35 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
 /// What was found of what was looked up.
 pub type Found<K> = HashMap<K, <K as Key>::Value>;
 
-/// The open batches of a request, one for each type of key.
+/// The answer to a batch, for everyone who waits for it.
+type Answer<K> = Shared<BoxFuture<'static, Result<Arc<Found<K>>>>>;
+
+/// The batches of a request. Cheap to clone.
 #[derive(Clone)]
 pub struct Loaders(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    open: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
+    batches: Mutex<Batches>,
+    pulse: Arc<Pulse>,
 }
 
-/// A batch that still takes keys.
-struct Batch<K: Key> {
-    keys: HashSet<K>,
-    answer: Shared<BoxFuture<'static, Result<Arc<Found<K>>>>>,
+#[derive(Default)]
+struct Batches {
+    /// Those that still take keys, one for each type of key.
+    open: HashMap<TypeId, Box<dyn Open>>,
+    /// Those that were sent. Dropping the set aborts them.
+    sent: JoinSet<()>,
 }
 
 impl Loaders {
-    /// Batches of one request on `store`.
+    /// Batches on `store`.
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(Inner { store, open: Mutex::default() }))
+        Self(Arc::new(Inner {
+            store,
+            batches: Mutex::default(),
+            pulse: Arc::default(),
+        }))
     }
 
     /// What `key` names, if there is such a thing.
@@ -62,62 +78,318 @@ impl Loaders {
         found.ok_or_else(|| Error::internal(&format!("{} finds nothing", std::any::type_name::<K>())))
     }
 
+    /// What tells the request that a batch is answered.
+    pub(super) fn pulse(&self) -> &Arc<Pulse> {
+        &self.0.pulse
+    }
+
+    /// Sends all open batches, unless some are still under way.
+    pub(super) fn send(&self) {
+        if self.0.pulse.under_way.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        let mut batches = self.batches();
+        while batches.sent.try_join_next().is_some() {}
+        let open: Vec<_> = batches.open.drain().collect();
+        // All are counted before the first can be answered.
+        let open: Vec<_> = open
+            .into_iter()
+            .map(|(_, batch)| (batch, UnderWay::new(&self.0.pulse)))
+            .collect();
+        for (batch, under_way) in open {
+            batches.sent.spawn(batch.run(self.0.store.clone(), under_way));
+        }
+    }
+
     /// Adds a key to the open batch of its type.
-    fn join<K: Key>(&self, key: K) -> Shared<BoxFuture<'static, Result<Arc<Found<K>>>>> {
-        let mut open = self.0.open();
-        let batch = open.entry(TypeId::of::<K>()).or_insert_with(|| {
-            let answer = answer::<K>(Arc::downgrade(&self.0)).boxed().shared();
-            Box::new(Batch::<K> { keys: HashSet::new(), answer })
-        });
-        match batch.downcast_mut::<Batch<K>>() {
+    fn join<K: Key>(&self, key: K) -> Answer<K> {
+        let mut batches = self.batches();
+        let open = batches
+            .open
+            .entry(TypeId::of::<K>())
+            .or_insert_with(|| Box::new(Batch::<K>::new()));
+        match open.as_any().downcast_mut::<Batch<K>>() {
             Some(batch) => {
                 batch.keys.insert(key);
                 batch.answer.clone()
             }
-            None => unreachable!("a batch is stored under the type of its keys"),
+            None => unreachable!("a batch is kept under the type of its keys"),
         }
     }
-}
 
-impl Inner {
-    fn open(&self) -> MutexGuard<'_, HashMap<TypeId, Box<dyn Any + Send>>> {
+    fn batches(&self) -> MutexGuard<'_, Batches> {
         // Nothing panics while the lock is held.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn batch_size<K: Key>(&self) -> usize {
-        let open = self.open();
-        let batch = open.get(&TypeId::of::<K>()).and_then(|batch| batch.downcast_ref::<Batch<K>>());
-        batch.map_or(0, |batch| batch.keys.len())
-    }
-
-    fn close<K: Key>(&self) -> Vec<K> {
-        let batch = self.open().remove(&TypeId::of::<K>()).and_then(|batch| batch.downcast::<Batch<K>>().ok());
-        batch.map(|batch| batch.keys.into_iter().collect()).unwrap_or_default()
+        self.0.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits until no more keys come, closes the batch and looks its keys up.
-async fn answer<K: Key>(loaders: Weak<Inner>) -> Result<Arc<Found<K>>> {
-    let loaders = || loaders.upgrade().ok_or_else(|| Error::internal("a batch outlived its request"));
-    let mut size = 0;
-    loop {
-        // Comes back when the runtime has let every task that is ready run, the rest of this request among them.
-        tokio::task::yield_now().await;
-        let now = loaders()?.batch_size::<K>();
-        if now == size {
-            break;
+/// A batch that still takes keys.
+struct Batch<K: Key> {
+    keys: HashSet<K>,
+    sender: oneshot::Sender<Result<Arc<Found<K>>>>,
+    answer: Answer<K>,
+}
+
+impl<K: Key> Batch<K> {
+    fn new() -> Self {
+        let (sender, receiver) = oneshot::channel();
+        let answer = async {
+            receiver
+                .await
+                .unwrap_or_else(|_| Err(Error::internal("a batch was not answered")))
+        };
+        Self {
+            keys: HashSet::new(),
+            sender,
+            answer: answer.boxed().shared(),
         }
-        size = now;
     }
-    let loaders = loaders()?;
-    let keys = loaders.close::<K>();
-    let store = loaders.store.clone();
-    drop(loaders);
-    Ok(Arc::new(K::load(&store, keys).await?))
+}
+
+/// A batch of any type of key.
+trait Open: Send {
+    fn as_any(&mut self) -> &mut dyn Any;
+
+    /// Looks the keys up, and tells everyone who waits.
+    fn run(self: Box<Self>, store: Store, under_way: UnderWay) -> BoxFuture<'static, ()>;
+}
+
+impl<K: Key> Open for Batch<K> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn run(self: Box<Self>, store: Store, under_way: UnderWay) -> BoxFuture<'static, ()> {
+        async move {
+            // Dropped last to first, also when the store panics: the batch is counted out before whoever waits is woken, and the
+            // request is woken in any case, since those who waited may be gone while other batches wait to be sent.
+            let _wake = WakeRequest(under_way.0.clone());
+            let Self { keys, sender, .. } = *self;
+            let under_way = under_way;
+            let found = K::load(&store, keys.into_iter().collect()).await;
+            drop(under_way);
+            drop(sender.send(found.map(Arc::new).map_err(Error::from)));
+        }
+        .boxed()
+    }
+}
+
+/// What a request and its batches tell each other.
+#[derive(Default)]
+pub(super) struct Pulse {
+    /// How many batches were sent and are not answered.
+    under_way: AtomicUsize,
+    /// Whether the request was woken while it was being polled.
+    pub(super) is_woken: AtomicBool,
+    /// Wakes the task of the request.
+    pub(super) outer: AtomicWaker,
+}
+
+impl Wake for Pulse {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
+        self.outer.wake();
+    }
+}
+
+/// Counts as a batch under way until it is dropped.
+struct UnderWay(Arc<Pulse>);
+
+impl UnderWay {
+    fn new(pulse: &Arc<Pulse>) -> Self {
+        pulse.under_way.fetch_add(1, Ordering::AcqRel);
+        Self(pulse.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Wakes the task of the request when it is dropped.
+struct WakeRequest(Arc<Pulse>);
+
+impl Drop for WakeRequest {
+    fn drop(&mut self) {
+        self.0.outer.wake();
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    // The loader is tested through `answer`'s parts in `tests/it`, where a store can be had.
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use futures_util::future::{join_all, pending, try_join};
+    use sea_orm::DatabaseConnection;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::graphql::batched::Batched;
+    use crate::store::backend::Connections;
+    use crate::store::clock::SystemClock;
+
+    fn loaders() -> Loaders {
+        let connections = Connections {
+            writer: DatabaseConnection::default(),
+            reader: DatabaseConnection::default(),
+        };
+        Loaders::new(Store::new(connections, Arc::new(SystemClock)))
+    }
+
+    async fn run<T: Send + 'static>(
+        loaders: &Loaders,
+        request: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let request = Batched::future(loaders.clone(), request);
+        timeout(Duration::from_secs(5), request)
+            .await
+            .expect("the request waits for ever")
+    }
+
+    /// Finds itself; counts the batches of its type.
+    macro_rules! echo {
+        ($name:ident, $batches:ident) => {
+            static $batches: AtomicUsize = AtomicUsize::new(0);
+
+            #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+            struct $name(u32);
+
+            impl Key for $name {
+                type Value = u32;
+
+                async fn load(_: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+                    $batches.fetch_add(1, Ordering::SeqCst);
+                    sleep(Duration::from_millis(1)).await;
+                    Ok(keys
+                        .into_iter()
+                        .filter(|key| key.0 < 1_000_000)
+                        .map(|key| (key.clone(), key.0))
+                        .collect())
+                }
+            }
+        };
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_step_is_one_batch_however_wide_and_deep_it_is() {
+        echo!(Wide, BATCHES);
+        let loaders = loaders();
+        let inner = loaders.clone();
+        let sum = run(&loaders, async move {
+            let loaders = &inner;
+            let group = |group: u32| async move {
+                let child = |child: u32| async move {
+                    let found = loaders.load(Wide(group * 100 + child)).await.unwrap().unwrap();
+                    loaders.load(Wide(found + 1)).await.unwrap().unwrap()
+                };
+                join_all((0..100).map(child)).await.len()
+            };
+            join_all((0..100).map(group)).await.into_iter().sum::<usize>()
+        })
+        .await;
+        assert_eq!((sum, BATCHES.load(Ordering::SeqCst)), (10_000, 2));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_none() {
+        echo!(Sparse, BATCHES);
+        let loaders = loaders();
+        let inner = loaders.clone();
+        let found = run(&loaders, async move { inner.load(Sparse(1_000_000)).await }).await;
+        assert_eq!((found, BATCHES.load(Ordering::SeqCst)), (Ok(None), 1));
+        let inner = loaders.clone();
+        assert!(
+            run(&loaders, async move { inner.expect(Sparse(1_000_000)).await })
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_sibling_stops_nobody_else() {
+        echo!(Left, LEFT);
+        echo!(Right, RIGHT);
+        let loaders = loaders();
+        let inner = loaders.clone();
+        let answer = run(&loaders, async move {
+            // Those who wait for the first batch are dropped while it is under way.
+            let failed = try_join(
+                async {
+                    inner.load(Left(1)).await.unwrap();
+                    pending::<Result<(), ()>>().await
+                },
+                async {
+                    sleep(Duration::from_micros(1)).await;
+                    Err::<(), ()>(())
+                },
+            );
+            assert!(failed.await.is_err());
+            inner.load(Right(2)).await
+        });
+        assert_eq!(answer.await, Ok(Some(2)));
+        assert_eq!(RIGHT.load(Ordering::SeqCst), 1);
+        assert!(LEFT.load(Ordering::SeqCst) <= 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_store_is_an_error() {
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        struct Broken;
+
+        impl Key for Broken {
+            type Value = ();
+
+            async fn load(_: &Store, _: Vec<Self>) -> store::Result<Found<Self>> {
+                panic!("on purpose")
+            }
+        }
+
+        let loaders = loaders();
+        let inner = loaders.clone();
+        assert!(
+            run(&loaders, async move { inner.load(Broken).await })
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_request_takes_its_batches_along() {
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+        struct CountDrop;
+
+        impl Drop for CountDrop {
+            fn drop(&mut self) {
+                DROPPED.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        struct Endless;
+
+        impl Key for Endless {
+            type Value = ();
+
+            async fn load(_: &Store, _: Vec<Self>) -> store::Result<Found<Self>> {
+                let _drop = CountDrop;
+                pending().await
+            }
+        }
+
+        let loaders = loaders();
+        let inner = loaders.clone();
+        let request = Batched::future(loaders, async move { inner.load(Endless).await.is_ok() });
+        assert!(timeout(Duration::from_millis(20), request).await.is_err());
+        while DROPPED.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

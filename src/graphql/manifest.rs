@@ -13,14 +13,14 @@ use super::diff::ManifestDiff;
 use super::enums::{ManifestOperation, ManifestStatus};
 use super::error::{Error, Result};
 use super::id::GlobalId;
-use super::keys::{DatasetById, HeadOf, ManifestByKey, SchemaVersionByKey};
+use super::keys::{CoverageOf, DatasetById, HeadOf, ManifestByKey, SchemaVersionByKey};
 use super::partitions::PartitionConnection;
 use super::predicate::{ColumnPredicateInput, FileChoice, KeyPredicateInput};
 use super::reference::TimeWindow;
 use super::scalar::{BigInt, DateTime, Duration, Json};
 use super::schema_version::SchemaVersion;
-use crate::store::manifest::ManifestKey;
 use crate::store::diff::Side;
+use crate::store::manifest::ManifestKey;
 
 /// A version of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +69,11 @@ impl Manifest {
         }
         let head = ctx.loaders().expect(HeadOf(self.0.dataset_id)).await?;
         let is_current = head.latest_version == self.0.version;
-        Ok(if is_current { ManifestStatus::Published } else { ManifestStatus::Superseded })
+        Ok(if is_current {
+            ManifestStatus::Published
+        } else {
+            ManifestStatus::Superseded
+        })
     }
 
     /// What it did.
@@ -85,7 +89,11 @@ impl Manifest {
     /// The schema version of the files that it added.
     async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
         match self.0.schema_version {
-            Some(version) => ctx.loaders().expect(SchemaVersionByKey((self.0.dataset_id, version))).await.map(Some),
+            Some(version) => ctx
+                .loaders()
+                .expect(SchemaVersionByKey((self.0.dataset_id, version)))
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
@@ -93,7 +101,11 @@ impl Manifest {
     /// The version before it; null for the first.
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
         match self.0.parent_version {
-            Some(version) => ctx.loaders().load(ManifestByKey((self.0.dataset_id, version))).await,
+            Some(version) => {
+                ctx.loaders()
+                    .load(ManifestByKey((self.0.dataset_id, version)))
+                    .await
+            }
             None => Ok(None),
         }
     }
@@ -161,11 +173,12 @@ impl Manifest {
     /// The files of this version that could hold a row in the window that matches all predicates, by start time, then id. When
     /// `after` is given, the page is read at the version that the cursor pins, so that paging is stable while others publish:
     /// `resolvedVersion` says which one that is. An expired version is an error.
-    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn partitions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only files that could hold a row in this stretch of time.")] window: Option<TimeWindow>,
+        #[graphql(desc = "Only files that could hold a row in this stretch of time.")] window: Option<
+            TimeWindow,
+        >,
         #[graphql(desc = "Only files whose partition key could match all of these.")] partition_key: Option<
             Vec<KeyPredicateInput>,
         >,
@@ -173,10 +186,16 @@ impl Manifest {
             Vec<ColumnPredicateInput>,
         >,
         #[graphql(desc = "At most so many, up to 1,000; 50 when omitted.")] first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor, which must come from a page with the same window and predicates.")]
+        #[graphql(
+            desc = "Only those after this cursor, which must come from a page with the same window and predicates."
+        )]
         after: Option<String>,
     ) -> Result<PartitionConnection> {
-        let choice = FileChoice { window, keys: partition_key, columns };
+        let choice = FileChoice {
+            window,
+            keys: partition_key,
+            columns,
+        };
         PartitionConnection::of_files(ctx, self, choice, first, after).await
     }
 
@@ -208,7 +227,10 @@ impl Manifest {
     ) -> Result<ManifestDiff> {
         match ctx.loaders().load(ManifestByKey((self.0.dataset_id, to))).await? {
             Some(other) => Ok(ManifestDiff::new(self.clone(), other)),
-            None => Err(Error::bad_input(&["to"], format!("the dataset has no version {to}"))),
+            None => Err(Error::bad_input(
+                &["to"],
+                format!("the dataset has no version {to}"),
+            )),
         }
     }
 
@@ -220,9 +242,17 @@ impl Manifest {
         #[graphql(desc = "Also divide the window into parts of this length.")] bucket: Option<Duration>,
         #[graphql(desc = "Stretches no longer than this between two files are no gaps; zero when omitted.")]
         tolerance: Option<Duration>,
-    ) -> Result<Coverage> {
-        let (bucket, tolerance) = (bucket.map(|bucket| bucket.0), tolerance.map(|tolerance| tolerance.0));
-        let coverage = ctx.store().coverage(self.key(), window.bounds()?, bucket, tolerance).await?;
-        Ok(coverage.into())
+    ) -> Result<Arc<Coverage>> {
+        let (bucket, tolerance) = (
+            bucket.map(|bucket| bucket.0),
+            tolerance.map(|tolerance| tolerance.0),
+        );
+        let asked = CoverageOf {
+            manifest: self.key(),
+            window: window.bounds()?,
+            bucket,
+            tolerance,
+        };
+        ctx.loaders().expect(asked).await?
     }
 }

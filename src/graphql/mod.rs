@@ -8,12 +8,14 @@ pub mod context;
 pub mod error;
 pub mod executor;
 pub mod limits;
+pub mod numbers;
 
 pub mod query;
 
 pub mod storage_target;
 
 pub mod dataset;
+pub mod datasets;
 
 pub mod schema_version;
 
@@ -58,6 +60,7 @@ pub mod scalar;
 pub mod connection;
 pub mod pagination;
 
+pub mod batched;
 pub mod keys;
 pub mod loader;
 pub mod pages;

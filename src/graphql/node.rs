@@ -11,7 +11,8 @@ use super::draft::ManifestDraft;
 use super::error::{Error, Result};
 use super::id::GlobalId;
 use super::keys::{
-    DatasetById, DraftByKey, ManifestByKey, PartitionByKey, SchemaVersionByKey, SnapshotByKey, StorageTargetById,
+    DatasetById, DraftByKey, ManifestByKey, PartitionByKey, SchemaVersionByKey, SnapshotByKey,
+    StorageTargetById,
 };
 use super::loader::Loaders;
 use super::manifest::Manifest;
@@ -50,18 +51,30 @@ async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
     };
     Ok(match id {
         GlobalId::Dataset(id) => loaders.load(DatasetById(id)).await?.map(Node::Dataset),
-        GlobalId::StorageTarget(id) => loaders.load(StorageTargetById(id)).await?.map(Node::StorageTarget),
-        GlobalId::SchemaVersion(dataset, version) => {
-            loaders.load(SchemaVersionByKey((dataset, version))).await?.map(Node::SchemaVersion)
-        }
-        GlobalId::Manifest(dataset, version) => {
-            loaders.load(ManifestByKey((dataset, version))).await?.map(Node::Manifest)
-        }
-        GlobalId::Partition(dataset, id) => loaders.load(PartitionByKey((dataset, id))).await?.map(Node::Partition),
-        GlobalId::Snapshot(dataset, id) => loaders.load(SnapshotByKey((dataset, id))).await?.map(Node::Snapshot),
-        GlobalId::ManifestDraft(dataset, id) => {
-            loaders.load(DraftByKey((dataset, id))).await?.map(Node::ManifestDraft)
-        }
+        GlobalId::StorageTarget(id) => loaders
+            .load(StorageTargetById(id))
+            .await?
+            .map(Node::StorageTarget),
+        GlobalId::SchemaVersion(dataset, version) => loaders
+            .load(SchemaVersionByKey((dataset, version)))
+            .await?
+            .map(Node::SchemaVersion),
+        GlobalId::Manifest(dataset, version) => loaders
+            .load(ManifestByKey((dataset, version)))
+            .await?
+            .map(Node::Manifest),
+        GlobalId::Partition(dataset, id) => loaders
+            .load(PartitionByKey((dataset, id)))
+            .await?
+            .map(Node::Partition),
+        GlobalId::Snapshot(dataset, id) => loaders
+            .load(SnapshotByKey((dataset, id)))
+            .await?
+            .map(Node::Snapshot),
+        GlobalId::ManifestDraft(dataset, id) => loaders
+            .load(DraftByKey((dataset, id)))
+            .await?
+            .map(Node::ManifestDraft),
     })
 }
 
@@ -72,7 +85,11 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// What a global id names; null when there is no such thing.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> Result<Option<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> Result<Option<Node>> {
         load(ctx.loaders(), &id).await
     }
 
@@ -83,7 +100,10 @@ impl NodeQuery {
         #[graphql(desc = "The global ids, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MAX_IDS {
-            return Err(Error::bad_input(&["ids"], format!("expected at most {MAX_IDS} ids, not {}", ids.len())));
+            return Err(Error::bad_input(
+                &["ids"],
+                format!("expected at most {MAX_IDS} ids, not {}", ids.len()),
+            ));
         }
         try_join_all(ids.iter().map(|id| load(ctx.loaders(), id))).await
     }

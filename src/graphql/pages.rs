@@ -46,7 +46,10 @@ pub struct Asked<Q: Question> {
 impl<Q: Question> Asked<Q> {
     /// Asks `question` of `parent`.
     pub fn new(parent: Q::Parent, question: Q) -> Self {
-        Self { parent, question: Arc::new(question) }
+        Self {
+            parent,
+            question: Arc::new(question),
+        }
     }
 }
 
@@ -65,7 +68,13 @@ impl<Q: Question> Key for Asked<Q> {
         let mut found = HashMap::new();
         for (question, answers) in try_join_all(answers).await? {
             found.extend(answers.into_iter().map(|(parent, answer)| {
-                (Self { parent, question: question.clone() }, Arc::new(answer))
+                (
+                    Self {
+                        parent,
+                        question: question.clone(),
+                    },
+                    Arc::new(answer),
+                )
             }));
         }
         Ok(found)
@@ -120,8 +129,14 @@ impl Question for Files {
     ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
         let has_statistics = self.0.with_statistics;
         let pages = store.partition_pages(parents, &self.0).await?;
-        let wrap = |model| Partition { model, has_statistics };
-        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(wrap))).collect())
+        let wrap = |model| Partition {
+            model,
+            has_statistics,
+        };
+        Ok(pages
+            .into_iter()
+            .map(|(parent, rows)| (parent, rows.map(wrap)))
+            .collect())
     }
 }
 
@@ -143,8 +158,13 @@ impl Question for ChangedFiles {
         store: &Store,
         parents: &[ManifestKey],
     ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
-        let pages = store.partition_pages_changed(parents, self.side, &self.page).await?;
-        Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Into::into))).collect())
+        let pages = store
+            .partition_pages_changed(parents, self.side, &self.page)
+            .await?;
+        Ok(pages
+            .into_iter()
+            .map(|(parent, rows)| (parent, rows.map(Into::into)))
+            .collect())
     }
 }
 

@@ -68,12 +68,18 @@ pub struct List {
 impl List {
     /// A list of the whole catalog.
     pub fn of_all(kind: &'static str) -> Self {
-        Self { kind, owner: String::new() }
+        Self {
+            kind,
+            owner: String::new(),
+        }
     }
 
     /// A list that belongs to something.
     pub fn of(kind: &'static str, owner: impl ToString) -> Self {
-        Self { kind, owner: owner.to_string() }
+        Self {
+            kind,
+            owner: owner.to_string(),
+        }
     }
 
     /// The cursor of a row.
@@ -97,14 +103,21 @@ impl List {
 impl PageArgs {
     /// Only `first` and `after`.
     pub fn forwards(first: Option<i32>, after: Option<String>) -> Self {
-        Self { first, after, ..Self::default() }
+        Self {
+            first,
+            after,
+            ..Self::default()
+        }
     }
 
     /// How many rows, and whether from the back.
     pub fn limit(&self, max: u32) -> Result<(u32, bool)> {
         let (argument, number) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(Error::bad_input(&["last"], "expected `first` or `last`, not both"));
+                return Err(Error::bad_input(
+                    &["last"],
+                    "expected `first` or `last`, not both",
+                ));
             }
             (Some(number), None) => ("first", number),
             (None, Some(number)) => ("last", number),
@@ -124,15 +137,26 @@ impl PageArgs {
         let (limit, backwards) = self.limit(max)?;
         let read = |argument: &'static str, cursor: &Option<String>| match cursor {
             None => Ok(None),
-            Some(cursor) => list.position(cursor).map(Some).ok_or_else(|| foreign_cursor(argument)),
+            Some(cursor) => list
+                .position(cursor)
+                .map(Some)
+                .ok_or_else(|| foreign_cursor(argument)),
         };
-        Ok(Page { limit, after: read("after", &self.after)?, before: read("before", &self.before)?, backwards })
+        Ok(Page {
+            limit,
+            after: read("after", &self.after)?,
+            before: read("before", &self.before)?,
+            backwards,
+        })
     }
 }
 
 /// The error of a cursor that does not belong to the list.
 pub fn foreign_cursor(argument: &str) -> Error {
-    Error::bad_input(&[argument], format!("expected `{argument}` to be a cursor of this list"))
+    Error::bad_input(
+        &[argument],
+        format!("expected `{argument}` to be a cursor of this list"),
+    )
 }
 
 /// Where a page stands in its list.
@@ -151,8 +175,11 @@ pub struct PageInfo {
 impl PageInfo {
     /// Of the rows that `page` found.
     pub fn new<P, T>(page: &Page<P>, rows: &Rows<T>, cursor: impl Fn(&T) -> String) -> Self {
-        let (more_after, more_before) =
-            if page.backwards { (false, rows.has_more) } else { (rows.has_more, false) };
+        let (more_after, more_before) = if page.backwards {
+            (false, rows.has_more)
+        } else {
+            (rows.has_more, false)
+        };
         Self {
             has_next_page: more_after || page.before.is_some(),
             has_previous_page: more_before || page.after.is_some(),
@@ -169,7 +196,11 @@ mod tests {
     use super::*;
 
     fn args(first: Option<i32>, last: Option<i32>) -> PageArgs {
-        PageArgs { first, last, ..PageArgs::default() }
+        PageArgs {
+            first,
+            last,
+            ..PageArgs::default()
+        }
     }
 
     fn field(error: &Error) -> String {
@@ -216,17 +247,42 @@ mod tests {
 
     #[test]
     fn page_info_says_what_is_known() {
-        let page = |limit, after, before, backwards| Page { limit, after, before, backwards };
+        let page = |limit, after, before, backwards| Page {
+            limit,
+            after,
+            before,
+            backwards,
+        };
         let info = |page: Page<i32>, rows: Vec<i32>, has_more| {
             let info = PageInfo::new(&page, &Rows { rows, has_more }, i32::to_string);
-            (info.has_next_page, info.has_previous_page, info.start_cursor, info.end_cursor)
+            (
+                info.has_next_page,
+                info.has_previous_page,
+                info.start_cursor,
+                info.end_cursor,
+            )
         };
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(info(page(2, None, None, false), vec![1, 2], true), (true, false, some("1"), some("2")));
-        assert_eq!(info(page(2, Some(2), None, false), vec![3], false), (false, true, some("3"), some("3")));
-        assert_eq!(info(page(2, None, Some(3), true), vec![1, 2], false), (true, false, some("1"), some("2")));
-        assert_eq!(info(page(2, None, None, true), vec![3, 4], true), (false, true, some("3"), some("4")));
-        assert_eq!(info(page(0, None, None, false), vec![], true), (true, false, None, None));
+        assert_eq!(
+            info(page(2, None, None, false), vec![1, 2], true),
+            (true, false, some("1"), some("2"))
+        );
+        assert_eq!(
+            info(page(2, Some(2), None, false), vec![3], false),
+            (false, true, some("3"), some("3"))
+        );
+        assert_eq!(
+            info(page(2, None, Some(3), true), vec![1, 2], false),
+            (true, false, some("1"), some("2"))
+        );
+        assert_eq!(
+            info(page(2, None, None, true), vec![3, 4], true),
+            (false, true, some("3"), some("4"))
+        );
+        assert_eq!(
+            info(page(0, None, None, false), vec![], true),
+            (true, false, None, None)
+        );
     }
 
     proptest! {

@@ -28,21 +28,33 @@ pub struct Partition {
 
 impl From<Model> for Partition {
     fn from(model: Model) -> Self {
-        Self { model, has_statistics: true }
+        Self {
+            model,
+            has_statistics: true,
+        }
     }
 }
 
 impl Partition {
     async fn storage_target(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
-        ctx.loaders().expect(StorageTargetById(self.model.storage_target_id)).await
+        ctx.loaders()
+            .expect(StorageTargetById(self.model.storage_target_id))
+            .await
     }
 
     /// The statistics or bloom filters, read now where they were not read with the file.
-    async fn large(&self, ctx: &Context<'_>, part: fn(&Model) -> &Option<serde_json::Value>) -> Result<Option<Json>> {
+    async fn large(
+        &self,
+        ctx: &Context<'_>,
+        part: fn(&Model) -> &Option<serde_json::Value>,
+    ) -> Result<Option<Json>> {
         if self.has_statistics || part(&self.model).is_some() {
             return Ok(part(&self.model).clone().map(Json));
         }
-        let whole = ctx.loaders().expect(PartitionByKey((self.model.dataset_id, self.model.id))).await?;
+        let whole = ctx
+            .loaders()
+            .expect(PartitionByKey((self.model.dataset_id, self.model.id)))
+            .await?;
         Ok(part(&whole.model).clone().map(Json))
     }
 }
@@ -136,22 +148,30 @@ impl Partition {
     /// The schema version of its rows.
     async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
         match self.model.schema_version {
-            Some(version) => {
-                ctx.loaders().expect(SchemaVersionByKey((self.model.dataset_id, version))).await.map(Some)
-            }
+            Some(version) => ctx
+                .loaders()
+                .expect(SchemaVersionByKey((self.model.dataset_id, version)))
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
 
     /// The first version that has it.
     async fn added_in(&self, ctx: &Context<'_>) -> Result<Arc<Manifest>> {
-        ctx.loaders().expect(ManifestByKey((self.model.dataset_id, self.model.added_version))).await
+        ctx.loaders()
+            .expect(ManifestByKey((self.model.dataset_id, self.model.added_version)))
+            .await
     }
 
     /// The first version that no longer has it; null while it is live.
     async fn removed_in(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
         match self.model.removed_version {
-            Some(version) => ctx.loaders().load(ManifestByKey((self.model.dataset_id, version))).await,
+            Some(version) => {
+                ctx.loaders()
+                    .load(ManifestByKey((self.model.dataset_id, version)))
+                    .await
+            }
             None => Ok(None),
         }
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::connection::to_int;
 use super::context::ContextExt;
 use super::error::Result;
-use super::keys::ManifestByKey;
+use super::keys::{DiffCount, DiffPage, ManifestByKey};
 use super::manifest::Manifest;
 use super::pages::{Asked, ChangedFiles, Files, Prunings};
 use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
@@ -60,7 +60,11 @@ struct Pinned {
 impl Pinned {
     fn new(version: i32, partition: &Partition) -> Self {
         let model = &partition.model;
-        Self { version, start: model.start_time.timestamp_micros(), id: model.id.0 }
+        Self {
+            version,
+            start: model.start_time.timestamp_micros(),
+            id: model.id.0,
+        }
     }
 
     fn start(self) -> Option<Timestamp> {
@@ -81,13 +85,20 @@ fn page(
     after: Option<String>,
 ) -> Result<(Page<PartitionPosition>, Option<i32>)> {
     let page = PageArgs::forwards(first, after).page::<Pinned>(list, MAX_PARTITIONS)?;
-    let after = page.after.and_then(|pinned| Some((pinned.start()?, PartitionId(pinned.id))));
-    Ok((Page::first(page.limit, after), page.after.map(|pinned| pinned.version)))
+    let after = page
+        .after
+        .and_then(|pinned| Some((pinned.start()?, PartitionId(pinned.id))));
+    Ok((
+        Page::first(page.limit, after),
+        page.after.map(|pinned| pinned.version),
+    ))
 }
 
 /// Whether the fields that need the rows of a list are asked for.
 fn wants_rows(ctx: &Context<'_>) -> bool {
-    ["nodes", "edges", "pageInfo"].into_iter().any(|field| ctx.look_ahead().field(field).exists())
+    ["nodes", "edges", "pageInfo"]
+        .into_iter()
+        .any(|field| ctx.look_ahead().field(field).exists())
 }
 
 /// Whether a field of the files that is large is asked for.
@@ -107,7 +118,10 @@ impl PartitionConnection {
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<Self> {
-        let list = List::of("partitions", format!("{}/{}", manifest.0.dataset_id, choice.fingerprint()));
+        let list = List::of(
+            "partitions",
+            format!("{}/{}", manifest.0.dataset_id, choice.fingerprint()),
+        );
         let (page, pinned) = page(&list, first, after)?;
         let filter = choice.into_store()?;
         let version = pinned.unwrap_or(manifest.0.version);
@@ -116,11 +130,18 @@ impl PartitionConnection {
         let is_expired = version == manifest.0.version && manifest.0.expired_at.is_some();
         let rows = if wants_rows(ctx) || is_expired {
             let with_statistics = wants_statistics(ctx);
-            let query = PartitionQuery { filter: filter.clone(), page: page.clone(), with_statistics };
+            let query = PartitionQuery {
+                filter: filter.clone(),
+                page: page.clone(),
+                with_statistics,
+            };
             if is_expired {
                 ctx.store().partition_pages(&[key], &query).await?;
             }
-            ctx.loaders().load(Asked::new(key, Files(query))).await?.unwrap_or_default()
+            ctx.loaders()
+                .load(Asked::new(key, Files(query)))
+                .await?
+                .unwrap_or_default()
         } else {
             Arc::default()
         };
@@ -129,7 +150,13 @@ impl PartitionConnection {
             true => Whole::Known(manifest.0.partition_count),
             false => Whole::Files(key, filter),
         };
-        Ok(Self { list, version, page, rows, whole })
+        Ok(Self {
+            list,
+            version,
+            page,
+            rows,
+            whole,
+        })
     }
 
     /// What a version added or removed.
@@ -150,14 +177,28 @@ impl PartitionConnection {
         let is_expired = manifest.0.expired_at.is_some();
         let rows = if wants_rows(ctx) || is_expired {
             if is_expired {
-                ctx.store().partition_pages_changed(&[manifest.key()], side, &page).await?;
+                ctx.store()
+                    .partition_pages_changed(&[manifest.key()], side, &page)
+                    .await?;
             }
-            let asked = Asked::new((dataset, version), ChangedFiles { side, page: page.clone() });
+            let asked = Asked::new(
+                (dataset, version),
+                ChangedFiles {
+                    side,
+                    page: page.clone(),
+                },
+            );
             ctx.loaders().load(asked).await?.unwrap_or_default()
         } else {
             Arc::default()
         };
-        Ok(Self { list, version, page, rows, whole: Whole::Known(count) })
+        Ok(Self {
+            list,
+            version,
+            page,
+            rows,
+            whole: Whole::Known(count),
+        })
     }
 
     /// One side of the difference between two versions.
@@ -174,12 +215,17 @@ impl PartitionConnection {
         let list = List::of(kind, format!("{}/{}/{}", diff.dataset_id, diff.from, diff.to));
         let (page, _) = page(&list, first, after)?;
         let rows = if wants_rows(ctx) {
-            let rows = ctx.store().partition_diff_page(&diff, &page).await?;
-            Arc::new(rows.map(Into::into))
+            ctx.loaders().expect(DiffPage(diff, page.clone())).await??
         } else {
             Arc::default()
         };
-        Ok(Self { list, version, page, rows, whole: Whole::Diff(diff) })
+        Ok(Self {
+            list,
+            version,
+            page,
+            rows,
+            whole: Whole::Diff(diff),
+        })
     }
 
     fn cursor(&self, partition: &Partition) -> String {
@@ -189,13 +235,18 @@ impl PartitionConnection {
     async fn count(&self, ctx: &Context<'_>) -> Result<Pruning> {
         match &self.whole {
             Whole::Known(count) => Ok(Pruning::none(*count)),
-            Whole::Diff(diff) => Ok(Pruning::none(to_int(ctx.store().partition_diff_count(diff).await?))),
+            Whole::Diff(diff) => Ok(Pruning::none(to_int(
+                ctx.loaders().expect(DiffCount(*diff)).await??,
+            ))),
             Whole::Files(key, filter) if *filter == PartitionFilter::default() => {
                 let manifest = ctx.loaders().expect(ManifestByKey(*key)).await?;
                 Ok(Pruning::none(manifest.0.partition_count))
             }
             Whole::Files(key, filter) => {
-                let pruning = ctx.loaders().expect(Asked::new(*key, Prunings(filter.clone()))).await?;
+                let pruning = ctx
+                    .loaders()
+                    .expect(Asked::new(*key, Prunings(filter.clone())))
+                    .await?;
                 Ok((*pruning).into())
             }
         }
@@ -207,7 +258,14 @@ impl PartitionConnection {
 impl PartitionConnection {
     /// The files of the page, each with its cursor.
     async fn edges(&self) -> Vec<PartitionEdge<'_>> {
-        self.rows.rows.iter().map(|node| PartitionEdge { connection: self, node }).collect()
+        self.rows
+            .rows
+            .iter()
+            .map(|node| PartitionEdge {
+                connection: self,
+                node,
+            })
+            .collect()
     }
 
     /// The files of the page.
@@ -272,7 +330,12 @@ pub struct Pruning {
 impl Pruning {
     /// Nothing left out of so many.
     fn none(count: i32) -> Self {
-        Self { considered: count, selected: count, pruned_by_key: 0, pruned_by_columns: 0 }
+        Self {
+            considered: count,
+            selected: count,
+            pruned_by_key: 0,
+            pruned_by_columns: 0,
+        }
     }
 }
 

@@ -82,7 +82,11 @@ impl FileChoice {
         if is_all {
             return String::new();
         }
-        let parts = [self.window.to_value(), self.keys.to_value(), self.columns.to_value()];
+        let parts = [
+            self.window.to_value(),
+            self.keys.to_value(),
+            self.columns.to_value(),
+        ];
         let text = parts.map(|part| part.to_string()).join("\n");
         URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12])
     }
@@ -99,15 +103,26 @@ impl FileChoice {
             let Conditional { name, conditions } = predicate.into();
             ColumnPredicate::new(&name, conditions, is_null)
         })?;
-        Ok(PartitionFilter { window, keys, columns })
+        Ok(PartitionFilter {
+            window,
+            keys,
+            columns,
+        })
     }
 }
 
 /// Reads the predicates of an argument.
-fn read<I, P>(argument: &str, inputs: Option<Vec<I>>, read: impl Fn(I) -> Result<P, String>) -> Result<Vec<P>> {
+fn read<I, P>(
+    argument: &str,
+    inputs: Option<Vec<I>>,
+    read: impl Fn(I) -> Result<P, String>,
+) -> Result<Vec<P>> {
     let inputs = inputs.unwrap_or_default();
     if inputs.len() > MAX_PREDICATES {
-        return Err(Error::bad_input(&[argument], format!("expected at most {MAX_PREDICATES} predicates")));
+        return Err(Error::bad_input(
+            &[argument],
+            format!("expected at most {MAX_PREDICATES} predicates"),
+        ));
     }
     let read = |(index, input): (usize, I)| {
         read(input).map_err(|message| Error::bad_input(&[argument, &index.to_string()], message))
@@ -131,7 +146,10 @@ impl From<KeyPredicateInput> for Conditional {
             lt: operand(input.lt),
             lte: operand(input.lte),
         };
-        Self { name: input.key, conditions }
+        Self {
+            name: input.key,
+            conditions,
+        }
     }
 }
 
@@ -145,7 +163,10 @@ impl From<ColumnPredicateInput> for Conditional {
             lt: operand(input.lt),
             lte: operand(input.lte),
         };
-        Self { name: input.column, conditions }
+        Self {
+            name: input.column,
+            conditions,
+        }
     }
 }
 
@@ -170,19 +191,29 @@ mod tests {
     use super::*;
 
     fn choice(value: serde_json::Value) -> FileChoice {
-        let argument = |name: &str| value.get(name).map(|value| Value::from_json(value.clone()).unwrap());
+        let argument = |name: &str| {
+            value
+                .get(name)
+                .map(|value| Value::from_json(value.clone()).unwrap())
+        };
         FileChoice {
             window: InputType::parse(argument("window")).map_err(|_| ()).unwrap(),
-            keys: InputType::parse(argument("partitionKey")).map_err(|_| ()).unwrap(),
+            keys: InputType::parse(argument("partitionKey"))
+                .map_err(|_| ())
+                .unwrap(),
             columns: InputType::parse(argument("columns")).map_err(|_| ()).unwrap(),
         }
     }
 
     #[test]
     fn a_stated_null_is_a_condition() {
-        let filter = choice(json!({"partitionKey": [{"key": "region", "eq": null}]})).into_store().unwrap();
+        let filter = choice(json!({"partitionKey": [{"key": "region", "eq": null}]}))
+            .into_store()
+            .unwrap();
         assert!(filter.keys[0].test.eq.is_some());
-        let error = choice(json!({"partitionKey": [{"key": "region"}]})).into_store().unwrap_err();
+        let error = choice(json!({"partitionKey": [{"key": "region"}]}))
+            .into_store()
+            .unwrap_err();
         assert!(error.message().contains("at least one condition"));
     }
 
@@ -190,7 +221,10 @@ mod tests {
     fn errors_name_the_predicate() {
         let choice = choice(json!({"columns": [{"column": "a", "eq": 1}, {"column": "b", "gt": [1]}]}));
         let error = choice.into_store().unwrap_err();
-        assert_eq!(error.extensions().get("field").unwrap().to_string(), r#"["columns", "1"]"#);
+        assert_eq!(
+            error.extensions().get("field").unwrap().to_string(),
+            r#"["columns", "1"]"#
+        );
     }
 
     #[test]

@@ -4,10 +4,16 @@ use async_graphql::MergedObject;
 
 use super::change::ChangeQuery;
 use super::commit_status::CommitStatusQuery;
-use super::dataset::DatasetQuery;
+use super::datasets::DatasetQuery;
 use super::node::NodeQuery;
 use super::storage_target::StorageTargetQuery;
 
 /// What can be asked.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(NodeQuery, DatasetQuery, StorageTargetQuery, CommitStatusQuery, ChangeQuery);
+pub struct Query(
+    NodeQuery,
+    DatasetQuery,
+    StorageTargetQuery,
+    CommitStatusQuery,
+    ChangeQuery,
+);

@@ -25,8 +25,7 @@ impl DatasetRefInput {
     pub fn into_store(self) -> store::DatasetRef {
         match self {
             Self::Id(id) => GlobalId::dataset(&id),
-            Self::Slug(slug) if is_text(&slug) => store::DatasetRef::Slug(slug),
-            Self::Slug(slug) => store::DatasetRef::Unknown(slug),
+            Self::Slug(slug) => store::DatasetRef::Slug(slug),
         }
     }
 }
@@ -177,7 +176,10 @@ impl TimeWindow {
     pub fn bounds(self) -> Result<(Timestamp, Timestamp)> {
         let (from, to) = (self.from.0, self.to.0);
         if to < from {
-            return Err(Error::bad_input(&["window"], "expected a window that does not end before it begins"));
+            return Err(Error::bad_input(
+                &["window"],
+                "expected a window that does not end before it begins",
+            ));
         }
         Ok((from, to))
     }

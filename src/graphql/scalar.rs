@@ -48,7 +48,10 @@ fn refuse<T: async_graphql::InputType>(scalar: &str) -> InputValueError<T> {
 
 /// A 64-bit integer, written as a decimal string, since JSON numbers lose digits beyond 2^53 in many readers. Input may be a
 /// decimal string or a JSON integer, from -9223372036854775808 to 9223372036854775807.
-#[Scalar(name = "BigInt", specified_by_url = "https://scalars.graphql.org/apollographql/bigint.html")]
+#[Scalar(
+    name = "BigInt",
+    specified_by_url = "https://scalars.graphql.org/apollographql/bigint.html"
+)]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
         let number = match &value {
@@ -79,7 +82,10 @@ fn parse_integer(text: &str) -> Option<i64> {
 
 /// An instant as RFC 3339 writes it. Output is in UTC with six digits of a second, such as `2026-01-31T12:00:00.000000Z`.
 /// Input may have any offset; years are 0001 to 9999, and nothing may be finer than a microsecond.
-#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let instant = match &value {
@@ -103,7 +109,11 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
     if text.len() < 20 || !matches!(text.as_bytes()[10], b'T' | b't') || text.len() > 64 {
         return None;
     }
-    let mut fraction = text[19..].strip_prefix('.').unwrap_or("").bytes().take_while(u8::is_ascii_digit);
+    let mut fraction = text[19..]
+        .strip_prefix('.')
+        .unwrap_or("")
+        .bytes()
+        .take_while(u8::is_ascii_digit);
     if fraction.by_ref().skip(6).any(|digit| digit != b'0') {
         return None;
     }
@@ -115,7 +125,10 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
 
 /// A span of time as ISO 8601 writes it, such as `P30D`, `P1Y6M` or `PT1H30M`. Never negative; a day is 24 hours, months follow
 /// the calendar.
-#[Scalar(name = "Duration", specified_by_url = "https://www.iso.org/iso-8601-date-and-time-format.html")]
+#[Scalar(
+    name = "Duration",
+    specified_by_url = "https://www.iso.org/iso-8601-date-and-time-format.html"
+)]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -155,7 +168,10 @@ pub fn to_value(json: &serde_json::Value) -> Value {
         serde_json::Value::String(text) => Value::String(text.clone()),
         serde_json::Value::Array(values) => Value::List(values.iter().map(to_value).collect()),
         serde_json::Value::Object(fields) => Value::Object(
-            fields.iter().map(|(name, value)| (async_graphql::Name::new(name), to_value(value))).collect(),
+            fields
+                .iter()
+                .map(|(name, value)| (async_graphql::Name::new(name), to_value(value)))
+                .collect(),
         ),
     }
 }
@@ -195,7 +211,10 @@ mod tests {
     #[test]
     fn big_integers_are_strings_or_integers_within_64_bits() {
         assert_eq!(read(json!("9223372036854775807")), Some(BigInt(i64::MAX)));
-        assert_eq!(read(json!(-9_223_372_036_854_775_808_i64)), Some(BigInt(i64::MIN)));
+        assert_eq!(
+            read(json!(-9_223_372_036_854_775_808_i64)),
+            Some(BigInt(i64::MIN))
+        );
         assert_eq!(read(json!("007")), Some(BigInt(7)));
         for wrong in [
             json!("9223372036854775808"),
@@ -220,11 +239,26 @@ mod tests {
     fn instants_are_rfc_3339_to_the_microsecond() {
         let written = |text: &str| read::<DateTime>(json!(text)).map(|instant| instant.to_value());
         let same = |text: &str| Some(Value::from(text));
-        assert_eq!(written("2026-01-31T12:00:00Z"), same("2026-01-31T12:00:00.000000Z"));
-        assert_eq!(written("2026-01-31t12:00:00.5z"), same("2026-01-31T12:00:00.500000Z"));
-        assert_eq!(written("2026-01-31T12:00:00.123456000+02:00"), same("2026-01-31T10:00:00.123456Z"));
-        assert_eq!(written("0001-01-01T00:00:00Z"), same("0001-01-01T00:00:00.000000Z"));
-        assert_eq!(written("9999-12-31T23:59:59.999999Z"), same("9999-12-31T23:59:59.999999Z"));
+        assert_eq!(
+            written("2026-01-31T12:00:00Z"),
+            same("2026-01-31T12:00:00.000000Z")
+        );
+        assert_eq!(
+            written("2026-01-31t12:00:00.5z"),
+            same("2026-01-31T12:00:00.500000Z")
+        );
+        assert_eq!(
+            written("2026-01-31T12:00:00.123456000+02:00"),
+            same("2026-01-31T10:00:00.123456Z")
+        );
+        assert_eq!(
+            written("0001-01-01T00:00:00Z"),
+            same("0001-01-01T00:00:00.000000Z")
+        );
+        assert_eq!(
+            written("9999-12-31T23:59:59.999999Z"),
+            same("9999-12-31T23:59:59.999999Z")
+        );
         for wrong in [
             "2026-01-31T12:00:00.1234567Z",
             "2026-01-31T12:00:00.1234560000001Z",
@@ -248,14 +282,23 @@ mod tests {
 
     #[test]
     fn durations_are_iso_8601() {
-        assert_eq!(read::<Duration>(json!("P30D")).map(|duration| duration.to_value()), Some(Value::from("P30D")));
+        assert_eq!(
+            read::<Duration>(json!("P30D")).map(|duration| duration.to_value()),
+            Some(Value::from("P30D"))
+        );
         assert_eq!(read::<Duration>(json!("-P30D")), None);
         assert_eq!(read::<Duration>(json!(30)), None);
     }
 
     #[test]
     fn json_comes_back_as_it_was() {
-        for value in [json!(u64::MAX), json!(i64::MIN), json!(1.5), json!(1e300), json!({"a": [1, null, "x"]})] {
+        for value in [
+            json!(u64::MAX),
+            json!(i64::MIN),
+            json!(1.5),
+            json!(1e300),
+            json!({"a": [1, null, "x"]}),
+        ] {
             assert_eq!(read::<Json>(value.clone()), Some(Json(value.clone())));
             assert_eq!(Json(value.clone()).to_value().into_json().unwrap(), value);
         }

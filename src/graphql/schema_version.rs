@@ -84,14 +84,21 @@ impl SchemaVersion {
     async fn manifests(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")] first: Option<i32>,
+        #[graphql(desc = "Take so many from the front, up to 100; 50 when `last` is omitted too.")]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Manifest>> {
         let key = (self.0.dataset_id, self.0.version);
         let list = List::of("schemaVersionManifests", format!("{}/{}", key.0, key.1));
-        let page = PageArgs { first, after, last, before }.page(&list, MAX_LIMIT)?;
+        let page = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page(&list, MAX_LIMIT)?;
         let asked = Asked::new(key, ManifestsUsing(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::ManifestsUsing(key)))

@@ -58,7 +58,9 @@ impl Snapshot {
 
     /// The version that it pins.
     async fn manifest(&self, ctx: &Context<'_>) -> Result<Arc<Manifest>> {
-        ctx.loaders().expect(ManifestByKey((self.0.dataset_id, self.0.version))).await
+        ctx.loaders()
+            .expect(ManifestByKey((self.0.dataset_id, self.0.version)))
+            .await
     }
 
     /// Who created it.

@@ -104,7 +104,16 @@ impl StorageTargetQuery {
         let list = List::of_all("storageTargets");
         let page = PageArgs::forwards(first, after).page(&list, MAX_LIMIT)?;
         let kind = kind.map(Into::into);
-        let rows = ctx.store().storage_target_page(kind, &page).await?.map(Into::into);
-        Ok(Connection::new(list, page, Arc::new(rows), Count::StorageTargets(kind)))
+        let rows = ctx
+            .store()
+            .storage_target_page(kind, &page)
+            .await?
+            .map(Into::into);
+        Ok(Connection::new(
+            list,
+            page,
+            Arc::new(rows),
+            Count::StorageTargets(kind),
+        ))
     }
 }

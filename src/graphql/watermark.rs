@@ -41,7 +41,11 @@ impl Watermark {
     /// The version that moved it last.
     async fn manifest(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
         match self.0.version {
-            Some(version) => ctx.loaders().load(ManifestByKey((self.0.dataset_id, version))).await,
+            Some(version) => {
+                ctx.loaders()
+                    .load(ManifestByKey((self.0.dataset_id, version)))
+                    .await
+            }
             None => Ok(None),
         }
     }

@@ -23,10 +23,17 @@ impl Media {
     /// The media type that a client prefers. One that wants neither gets JSON, which it may still make sense of.
     pub fn accepted(headers: &HeaderMap) -> Self {
         let (mut json, mut graphql) = (None::<f32>, None::<f32>);
-        for range in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        for range in headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+        {
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let weight = parts
+                .find_map(|part| part.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
             let known = match media.as_str() {
                 "application/graphql-response+json" => &mut graphql,
                 "application/json" | "application/*" | "*/*" => &mut json,
@@ -43,7 +50,9 @@ impl Media {
     const fn content_type(self) -> HeaderValue {
         match self {
             Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
-            Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
+            Self::GraphqlResponse => {
+                HeaderValue::from_static("application/graphql-response+json; charset=utf-8")
+            }
         }
     }
 
@@ -52,7 +61,11 @@ impl Media {
         if !is_request_error(response) {
             return self.json(StatusCode::OK, response);
         }
-        let status = if self == Self::GraphqlResponse { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        let status = if self == Self::GraphqlResponse {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        };
         self.json(status, &without_data(response))
     }
 
@@ -72,7 +85,9 @@ impl Media {
         let mut response = self.json(*status, &body);
         if *status == StatusCode::METHOD_NOT_ALLOWED {
             // A mutation that came by GET may come by POST.
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, POST"));
         }
         response
     }
@@ -100,35 +115,50 @@ pub struct Refusal {
     /// The status of the answer.
     pub status: StatusCode,
     /// What is wrong.
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 impl Refusal {
     /// A request that is not what it should be.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error: Error::new(Code::BadRequest, message) }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error: Box::new(Error::new(Code::BadRequest, message)),
+        }
     }
 
-    /// A value of a request that cannot be right.
-    pub fn bad_input(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error: Error::new(Code::BadUserInput, message) }
+    /// A value of a request that cannot be right; `field` is the path to it, outermost first.
+    pub fn bad_input(field: Vec<String>, message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error: Box::new(Error::bad_input_at(field, message)),
+        }
     }
 
     /// A request that has another method.
     pub fn method(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, error: Error::new(Code::MethodNotAllowed, message) }
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            error: Box::new(Error::new(Code::MethodNotAllowed, message)),
+        }
     }
 
     /// A body of another media type.
     pub fn media_type() -> Self {
         let message = "expected a body of type application/json";
-        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error: Error::new(Code::UnsupportedMediaType, message) }
+        Self {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            error: Box::new(Error::new(Code::UnsupportedMediaType, message)),
+        }
     }
 
     /// A body that is too large.
     pub fn too_large(limit: usize) -> Self {
         let message = format!("expected a body of at most {limit} bytes; stage large publishes in a draft");
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, error: Error::new(Code::PayloadTooLarge, message) }
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            error: Box::new(Error::new(Code::PayloadTooLarge, message)),
+        }
     }
 }
 
@@ -145,10 +175,22 @@ mod tests {
             (Some("application/json"), Json),
             (Some("text/html"), Json),
             (Some("application/graphql-response+json"), GraphqlResponse),
-            (Some("Application/GraphQL-Response+JSON; charset=utf-8"), GraphqlResponse),
-            (Some("application/graphql-response+json, application/json;q=0.9"), GraphqlResponse),
-            (Some("application/json, application/graphql-response+json"), GraphqlResponse),
-            (Some("application/graphql-response+json;q=0.5, application/json"), Json),
+            (
+                Some("Application/GraphQL-Response+JSON; charset=utf-8"),
+                GraphqlResponse,
+            ),
+            (
+                Some("application/graphql-response+json, application/json;q=0.9"),
+                GraphqlResponse,
+            ),
+            (
+                Some("application/json, application/graphql-response+json"),
+                GraphqlResponse,
+            ),
+            (
+                Some("application/graphql-response+json;q=0.5, application/json"),
+                Json,
+            ),
             (Some("application/graphql-response+json;q=0, */*"), Json),
             (Some("application/graphql-response+json;q=x"), Json),
         ] {
@@ -163,10 +205,16 @@ mod tests {
     #[test]
     fn only_what_was_not_executed_is_a_bad_request() {
         let executed = async_graphql::Response::new(async_graphql::Value::Null);
-        assert_eq!(Media::GraphqlResponse.response(&executed).status(), StatusCode::OK);
+        assert_eq!(
+            Media::GraphqlResponse.response(&executed).status(),
+            StatusCode::OK
+        );
         let error = async_graphql::ServerError::new("no", None);
         let refused = async_graphql::Response::from_errors(vec![error]);
-        assert_eq!(Media::GraphqlResponse.response(&refused).status(), StatusCode::BAD_REQUEST);
+        assert_eq!(
+            Media::GraphqlResponse.response(&refused).status(),
+            StatusCode::BAD_REQUEST
+        );
         assert_eq!(Media::Json.response(&refused).status(), StatusCode::OK);
         assert_eq!(without_data(&refused), json!({"errors": [{"message": "no"}]}));
     }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
 use super::answer::Refusal;
-use crate::graphql::limits::oversized_integer;
+use crate::graphql::numbers::oversized_integer;
 
 /// The largest body that is read.
 pub const MAX_BODY: usize = 32 << 20;
@@ -28,7 +28,9 @@ pub async fn read(headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> 
     if !is_json(headers) {
         return Err(Refusal::media_type());
     }
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY) {
         return Err(Refusal::too_large(MAX_BODY));
     }
@@ -46,7 +48,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let mut parts = media.split(';').map(|part| part.trim().to_ascii_lowercase());
     parts.next().as_deref() == Some("application/json")
-        && parts.all(|part| part.strip_prefix("charset=").is_none_or(|set| set.trim_matches('"') == "utf-8"))
+        && parts.all(|part| {
+            part.strip_prefix("charset=")
+                .is_none_or(|set| set.trim_matches('"') == "utf-8")
+        })
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
@@ -69,20 +74,60 @@ fn parse(bytes: &[u8]) -> Result<Incoming, Refusal> {
     match json {
         Value::Array(requests) if requests.is_empty() => Err(Refusal::bad_request("the batch is empty")),
         Value::Array(requests) if requests.len() > MAX_BATCH => {
-            let message = format!("expected a batch of at most {MAX_BATCH} requests, not {}", requests.len());
+            let message = format!(
+                "expected a batch of at most {MAX_BATCH} requests, not {}",
+                requests.len()
+            );
             Err(Refusal::bad_request(message))
         }
-        Value::Array(requests) => requests.into_iter().map(request).collect::<Result<_, _>>().map(Incoming::Batch),
+        Value::Array(requests) => requests
+            .into_iter()
+            .map(request)
+            .collect::<Result<_, _>>()
+            .map(Incoming::Batch),
         json => request(json).map(|request| Incoming::Single(Box::new(request))),
     }
 }
 
 fn parse_json(what: &str, text: &str) -> Result<Value, Refusal> {
-    let json = serde_json::from_str(text)
-        .map_err(|error| Refusal::bad_request(format!("{what} is not JSON: {error}")))?;
+    let json = serde_json::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        match message.starts_with("recursion limit") {
+            true => Refusal::bad_request(format!("{what} is nested too deeply")),
+            false => Refusal::bad_request(format!("{what} is not JSON: {message}")),
+        }
+    })?;
     match oversized_integer(text) {
-        Some(number) => Err(Refusal::bad_input(format!("the number {number} does not fit in 64 bits"))),
+        Some(number) => {
+            let message = format!("the number {number} does not fit in 64 bits");
+            Err(Refusal::bad_input(rounded(&json).unwrap_or_default(), message))
+        }
         None => Ok(json),
+    }
+}
+
+/// The path to the first number that a parser had to round for want of 64 bits, without the `variables` that it begins with.
+fn rounded(json: &Value) -> Option<Vec<String>> {
+    let within = |key: String, value: &Value| {
+        let rest = rounded(value)?;
+        Some(if key == "variables" {
+            rest
+        } else {
+            [vec![key], rest].concat()
+        })
+    };
+    match json {
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|_| number.is_f64())
+            .filter(|n| n.abs() >= 2_f64.powi(63))
+            .map(|_| Vec::new()),
+        Value::Array(values) => values
+            .iter()
+            .enumerate()
+            .find_map(|(index, value)| within(index.to_string(), value)),
+        Value::Object(values) => values.iter().find_map(|(key, value)| within(key.clone(), value)),
+        _ => None,
     }
 }
 
@@ -91,7 +136,9 @@ fn request(json: Value) -> Result<Request, Refusal> {
         return Err(Refusal::bad_request("expected a request to be an object"));
     };
     let Some(query) = text(&mut fields, "query")? else {
-        return Err(Refusal::bad_request("expected the document of the request as `query`"));
+        return Err(Refusal::bad_request(
+            "expected the document of the request as `query`",
+        ));
     };
     let mut request = Request::new(query);
     request.operation_name = text(&mut fields, "operationName")?;
@@ -131,12 +178,18 @@ pub fn from_query(uri: &Uri) -> Result<Request, Refusal> {
     let axum::extract::Query(parameters) = axum::extract::Query::<Parameters>::try_from_uri(uri)
         .map_err(|_| Refusal::bad_request("the query string cannot be read, or has a parameter twice"))?;
     let mut fields = Map::new();
-    for (name, value) in [("query", parameters.query), ("operationName", parameters.operation_name)] {
+    for (name, value) in [
+        ("query", parameters.query),
+        ("operationName", parameters.operation_name),
+    ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             fields.insert(name.to_owned(), Value::String(value));
         }
     }
-    for (name, value) in [("variables", parameters.variables), ("extensions", parameters.extensions)] {
+    for (name, value) in [
+        ("variables", parameters.variables),
+        ("extensions", parameters.extensions),
+    ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             fields.insert(name.to_owned(), parse_json(&format!("`{name}`"), &value)?);
         }
@@ -160,14 +213,29 @@ mod tests {
     #[test]
     fn bad_bodies_are_refused_in_plain_words() {
         for (body, expected) in [
-            ("", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
-            ("{", "the body is not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                "",
+                "the body is not JSON: EOF while parsing a value at line 1 column 0",
+            ),
+            (
+                "{",
+                "the body is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
             ("7", "expected a request to be an object"),
             ("{}", "expected the document of the request as `query`"),
             (r#"{"query": 7}"#, "expected `query` to be a string"),
-            (r#"{"query": "{a}", "variables": []}"#, "expected `variables` to be an object"),
-            (r#"{"query": "{a}", "extensions": "x"}"#, "expected `extensions` to be an object"),
-            (r#"{"query": "{a}", "operationName": 1}"#, "expected `operationName` to be a string"),
+            (
+                r#"{"query": "{a}", "variables": []}"#,
+                "expected `variables` to be an object",
+            ),
+            (
+                r#"{"query": "{a}", "extensions": "x"}"#,
+                "expected `extensions` to be an object",
+            ),
+            (
+                r#"{"query": "{a}", "operationName": 1}"#,
+                "expected `operationName` to be a string",
+            ),
             ("[]", "the batch is empty"),
             ("[7]", "expected a request to be an object"),
         ] {
@@ -176,16 +244,24 @@ mod tests {
         let many = format!("[{}]", vec![r#"{"query": "{a}"}"#; 21].join(","));
         assert_eq!(message(&many), "expected a batch of at most 20 requests, not 21");
         let number = r#"{"query": "{a}", "variables": {"a": 18446744073709551616}}"#;
-        assert_eq!(message(number), "the number 18446744073709551616 does not fit in 64 bits");
+        assert_eq!(
+            message(number),
+            "the number 18446744073709551616 does not fit in 64 bits"
+        );
         assert!(parse(b"\xff").is_err());
     }
 
     #[test]
     fn good_bodies_are_read() {
-        let body = r#"{"query": "{a}", "operationName": null, "variables": {"a": 1}, "extensions": {}, "other": 1}"#;
-        let Ok(Incoming::Single(request)) = parse(body.as_bytes()) else { panic!("expected a request") };
+        let body =
+            r#"{"query": "{a}", "operationName": null, "variables": {"a": 1}, "extensions": {}, "other": 1}"#;
+        let Ok(Incoming::Single(request)) = parse(body.as_bytes()) else {
+            panic!("expected a request")
+        };
         assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
-        assert!(matches!(parse(br#"[{"query": "{a}"}, {"query": "{b}"}]"#), Ok(Incoming::Batch(batch)) if batch.len() == 2));
+        assert!(
+            matches!(parse(br#"[{"query": "{a}"}, {"query": "{b}"}]"#), Ok(Incoming::Batch(batch)) if batch.len() == 2)
+        );
     }
 
     #[test]
@@ -194,8 +270,18 @@ mod tests {
         let request = read("query=%7Ba%7D&variables=%7B%22a%22%3A1%7D&operationName=").unwrap();
         assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
         assert_eq!(request.operation_name, None);
-        for query in ["", "query=", "query=%7Ba%7D&variables=7", "query=%7Ba%7D&variables=x", "query=a&query=b"] {
-            assert_eq!(read(query).unwrap_err().status, StatusCode::BAD_REQUEST, "{query}");
+        for query in [
+            "",
+            "query=",
+            "query=%7Ba%7D&variables=7",
+            "query=%7Ba%7D&variables=x",
+            "query=a&query=b",
+        ] {
+            assert_eq!(
+                read(query).unwrap_err().status,
+                StatusCode::BAD_REQUEST,
+                "{query}"
+            );
         }
     }
 
@@ -203,13 +289,26 @@ mod tests {
     async fn only_json_of_bounded_size_is_read() {
         let read_as = async |media: &'static str, body: Vec<u8>| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
-            read(&headers, Body::from(body)).await.err().map(|refusal| refusal.status)
+            read(&headers, Body::from(body))
+                .await
+                .err()
+                .map(|refusal| refusal.status)
         };
         let body = || br#"{"query": "{a}"}"#.to_vec();
         assert_eq!(read_as("application/json", body()).await, None);
         assert_eq!(read_as("Application/JSON; charset=UTF-8", body()).await, None);
-        for media in ["text/plain", "application/json; charset=latin1", "multipart/form-data", "application/graphql", ""] {
-            assert_eq!(read_as(media, body()).await, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), "{media}");
+        for media in [
+            "text/plain",
+            "application/json; charset=latin1",
+            "multipart/form-data",
+            "application/graphql",
+            "",
+        ] {
+            assert_eq!(
+                read_as(media, body()).await,
+                Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+                "{media}"
+            );
         }
         let large = read_as("application/json", vec![b' '; MAX_BODY + 1]).await;
         assert_eq!(large, Some(StatusCode::PAYLOAD_TOO_LARGE));

@@ -26,7 +26,10 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         }
         Err(_) => {
             tracing::warn!("not ready: the database is slow to answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer in time\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer in time\n",
+            )
         }
     }
 }

@@ -28,7 +28,10 @@ struct App {
 
 /// Everything that is served.
 pub fn router(schema: Schema, store: Store) -> Router {
-    let app = App { executor: Executor::new(schema), store };
+    let app = App {
+        executor: Executor::new(schema),
+        store,
+    };
     Router::new()
         .route("/", get(async || Redirect::temporary("/graphiql")))
         .route("/graphql", any(operations::serve))

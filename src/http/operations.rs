@@ -63,5 +63,7 @@ fn refuse_changes(request: &mut Request) -> Result<(), Refusal> {
 }
 
 fn is_websocket(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    headers
+        .get(UPGRADE)
+        .is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }

@@ -19,9 +19,13 @@ const PROTOCOL: &str = "graphql-transport-ws";
 pub(super) async fn serve(app: App, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut offered = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     if !offered.any(|protocol| protocol.trim() == PROTOCOL) {
-        return Media::Json.refusal(&Refusal::bad_request(format!("expected the WebSocket protocol {PROTOCOL}")));
+        return Media::Json.refusal(&Refusal::bad_request(format!(
+            "expected the WebSocket protocol {PROTOCOL}"
+        )));
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade
@@ -36,7 +40,9 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
 async fn speak(socket: WebSocket, executor: Executor) {
     let (mut sink, stream) = socket.split();
     let incoming = stream
-        .take_while(|message| future::ready(matches!(message, Ok(message) if !matches!(message, Message::Close(_)))))
+        .take_while(|message| {
+            future::ready(matches!(message, Ok(message) if !matches!(message, Message::Close(_))))
+        })
         .filter_map(|message| {
             future::ready(match message {
                 Ok(Message::Text(text)) => Some(text.as_bytes().to_vec()),
@@ -48,7 +54,10 @@ async fn speak(socket: WebSocket, executor: Executor) {
     while let Some(message) = outgoing.next().await {
         let message = match message {
             WsMessage::Text(text) => Message::Text(text.into()),
-            WsMessage::Close(code, reason) => Message::Close(Some(CloseFrame { code, reason: reason.into() })),
+            WsMessage::Close(code, reason) => Message::Close(Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            })),
         };
         if sink.send(message).await.is_err() {
             return;

@@ -31,7 +31,10 @@ impl Store {
     /// How many changes the feed holds.
     pub async fn change_count(&self) -> Result<u64> {
         let sql = Sql::new(&self.reader);
-        let text = format!("select count(*) from timestore.changes where {}", change_horizon(&sql));
+        let text = format!(
+            "select count(*) from timestore.changes where {}",
+            change_horizon(&sql)
+        );
         let rows = sql.rows(&self.reader, text).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(count.unsigned_abs())
@@ -39,7 +42,12 @@ impl Store {
 
     /// The position of the newest change that the feed shows.
     pub async fn change_head(&self) -> Result<Option<ChangePosition>> {
-        let page = Page { limit: 1, after: None, before: None, backwards: true };
+        let page = Page {
+            limit: 1,
+            after: None,
+            before: None,
+            backwards: true,
+        };
         let newest = self.change_page(&page).await?.rows.pop();
         Ok(newest.map(|change| (change.transaction_id, change.sequence)))
     }

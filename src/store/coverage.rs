@@ -21,7 +21,10 @@ impl Store {
         bucket: Option<IsoDuration>,
         tolerance: Option<IsoDuration>,
     ) -> Result<Coverage> {
-        let range = Range { from: window.0, to: window.1 };
+        let range = Range {
+            from: window.0,
+            to: window.1,
+        };
         let invalid = |message| Fault::invalid(&["bucket"], message);
         let mut sweep = Sweep::new(range, bucket, tolerance).map_err(invalid)?;
         let scope = Scope::find(&self.reader, &[key]).await?;

@@ -34,14 +34,23 @@ impl Store {
 
     /// The datasets with these ids.
     pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> {
-        let datasets = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(&self.reader).await?;
-        Ok(datasets.into_iter().map(|dataset| (dataset.id, dataset)).collect())
+        let datasets = Entity::find()
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .all(&self.reader)
+            .await?;
+        Ok(datasets
+            .into_iter()
+            .map(|dataset| (dataset.id, dataset))
+            .collect())
     }
 
     /// The heads of these datasets.
     pub async fn dataset_heads(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetHead>> {
         let select = dataset_head::Entity::find();
-        let heads = select.filter(dataset_head::Column::DatasetId.is_in(ids.iter().copied())).all(&self.reader).await?;
+        let heads = select
+            .filter(dataset_head::Column::DatasetId.is_in(ids.iter().copied()))
+            .all(&self.reader)
+            .await?;
         Ok(heads.into_iter().map(|head| (head.dataset_id, head)).collect())
     }
 
@@ -56,7 +65,11 @@ impl Store {
         let mut conditions = self.conditions(filter, &mut sql).await?;
         let keyset = page.keyset(&mut sql, "slug", descending);
         conditions.extend(keyset.conditions);
-        let text = format!("select * from timestore.datasets where {} {}", conditions.join(" and "), keyset.order);
+        let text = format!(
+            "select * from timestore.datasets where {} {}",
+            conditions.join(" and "),
+            keyset.order
+        );
         Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
     }
 
@@ -64,7 +77,10 @@ impl Store {
     pub async fn dataset_count(&self, filter: &DatasetFilter) -> Result<u64> {
         let mut sql = Sql::new(&self.reader);
         let conditions = self.conditions(filter, &mut sql).await?;
-        let text = format!("select count(*) from timestore.datasets where {}", conditions.join(" and "));
+        let text = format!(
+            "select count(*) from timestore.datasets where {}",
+            conditions.join(" and ")
+        );
         let rows = sql.rows(&self.reader, text).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(count.unsigned_abs())
@@ -72,7 +88,9 @@ impl Store {
 
     async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
         let mut conditions = vec!["true".to_owned()];
-        let status = filter.status.or((!filter.include_archived).then_some(DatasetStatus::Active));
+        let status = filter
+            .status
+            .or((!filter.include_archived).then_some(DatasetStatus::Active));
         if let Some(status) = status {
             conditions.push(format!("status = {}", sql.bind(status.as_str())));
         }
@@ -102,7 +120,12 @@ pub(super) async fn dataset_find_in_txn(
     Ok(match dataset {
         DatasetRef::Id(id) => Entity::find_by_id(*id).one(connection).await?,
         DatasetRef::Slug(slug) => match naming::slug(slug) {
-            Ok(slug) => Entity::find().filter(Column::Slug.eq(slug)).one(connection).await?,
+            Ok(slug) => {
+                Entity::find()
+                    .filter(Column::Slug.eq(slug))
+                    .one(connection)
+                    .await?
+            }
             Err(_) => None,
         },
         DatasetRef::Unknown(_) => None,
@@ -110,7 +133,10 @@ pub(super) async fn dataset_find_in_txn(
 }
 
 /// The dataset that a mutation names at `dataset`, and must exist.
-pub(super) async fn dataset_get_in_txn(connection: &impl ConnectionTrait, dataset: &DatasetRef) -> Result<Dataset> {
+pub(super) async fn dataset_get_in_txn(
+    connection: &impl ConnectionTrait,
+    dataset: &DatasetRef,
+) -> Result<Dataset> {
     let found = dataset_find_in_txn(connection, dataset).await?;
     Ok(found.ok_or_else(|| dataset_not_found(dataset))?)
 }
@@ -119,7 +145,10 @@ pub(super) async fn dataset_get_in_txn(connection: &impl ConnectionTrait, datase
 pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
     match dataset {
         DatasetRef::Slug(slug) => {
-            let message = format!("no dataset has the slug {:?}", slug.chars().take(120).collect::<String>());
+            let message = format!(
+                "no dataset has the slug {:?}",
+                slug.chars().take(120).collect::<String>()
+            );
             Fault::not_found(&["dataset", "slug"], message)
         }
         _ => Fault::not_found(&["dataset", "id"], "expected the id of an existing dataset"),
@@ -127,8 +156,14 @@ pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
 }
 
 /// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here.
-pub(super) async fn head_lock_in_txn(transaction: &DatabaseTransaction, id: DatasetId) -> Result<DatasetHead> {
-    let head = dataset_head::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+pub(super) async fn head_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    id: DatasetId,
+) -> Result<DatasetHead> {
+    let head = dataset_head::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
     head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
 }
 

@@ -8,13 +8,16 @@ use timestore_entity::enums::{ChangeKind, CompatibilityMode, DatasetStatus, File
 use timestore_entity::ids::{DatasetId, StorageTargetId};
 use timestore_entity::{Timestamp, dataset_head};
 
-use super::dataset::dataset_get_in_txn;
+use super::dataset::{dataset_find_in_txn, dataset_not_found};
 use super::faults::Faults;
 use super::storage_target::storage_target_find_in_txn;
 use super::trail::Trail;
 use super::{DatasetRef, Fault, FaultKind, Result, StorageTargetRef, Store, StoreError, backend};
 use crate::auth::Requester;
 use crate::model::naming;
+
+/// How many scopes a dataset may name for reading, or for writing.
+const MAX_SCOPES: usize = 100;
 
 /// A dataset to create.
 #[derive(Clone, Debug)]
@@ -79,10 +82,15 @@ impl Store {
     async fn dataset_create_once(&self, by: &Requester, input: &DatasetCreate) -> Result<Dataset> {
         let transaction = self.begin().await?;
         let mut faults = Faults::default();
-        let slug = faults.check(&["slug"], naming::slug(&input.slug)).unwrap_or_default();
-        let name = faults.check(&["name"], naming::display_name(&input.name)).unwrap_or_default();
+        let slug = faults
+            .check(&["slug"], naming::slug(&input.slug))
+            .unwrap_or_default();
+        let name = faults
+            .check(&["name"], naming::display_name(&input.name))
+            .unwrap_or_default();
         check_description(&mut faults, input.description.as_deref());
-        let target = target_id_in_txn(&transaction, &mut faults, input.default_storage_target.as_ref()).await?;
+        let target =
+            target_id_in_txn(&transaction, &mut faults, input.default_storage_target.as_ref()).await?;
         check_scopes(&mut faults, "readScopes", input.read_scopes.as_deref());
         check_scopes(&mut faults, "writeScopes", input.write_scopes.as_deref());
         let metadata = faults.object(&["metadata"], input.metadata.clone());
@@ -106,11 +114,19 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
-        if let Some(existing) = Entity::find().filter(Column::Slug.eq(&dataset.slug)).one(&transaction).await? {
+        if let Some(existing) = Entity::find()
+            .filter(Column::Slug.eq(&dataset.slug))
+            .one(&transaction)
+            .await?
+        {
             return same_or_refused(existing, &dataset);
         }
-        Entity::insert(ActiveModel::from(dataset.clone())).exec_without_returning(&transaction).await?;
-        dataset_head::Entity::insert(first_head(dataset.id)).exec_without_returning(&transaction).await?;
+        Entity::insert(ActiveModel::from(dataset.clone()))
+            .exec_without_returning(&transaction)
+            .await?;
+        dataset_head::Entity::insert(first_head(dataset.id))
+            .exec_without_returning(&transaction)
+            .await?;
         let trail = Trail {
             action: "createDataset",
             kind: ChangeKind::DatasetCreated,
@@ -126,9 +142,33 @@ impl Store {
     /// Changes a dataset. What is already as asked makes no new revision.
     pub async fn dataset_update(&self, by: &Requester, input: DatasetUpdate) -> Result<Dataset> {
         let transaction = self.begin().await?;
-        let before = lock_in_txn(&transaction, &input.dataset).await?;
-        let after = updated_in_txn(&transaction, &before, input).await?;
-        self.save_in_txn(transaction, by, before, after, "updateDataset", ChangeKind::DatasetUpdated).await
+        let Some(before) = lock_in_txn(&transaction, &input.dataset).await? else {
+            let mut faults = Faults::default();
+            faults.push(dataset_not_found(&input.dataset));
+            updated_in_txn(
+                &transaction,
+                &unknown(),
+                DatasetUpdate {
+                    expected_revision: None,
+                    ..input
+                },
+                &mut faults,
+            )
+            .await?;
+            return Err(faults.into_inner().into());
+        };
+        let mut faults = Faults::default();
+        let after = updated_in_txn(&transaction, &before, input, &mut faults).await?;
+        faults.finish()?;
+        self.save_in_txn(
+            transaction,
+            by,
+            before,
+            after,
+            "updateDataset",
+            ChangeKind::DatasetUpdated,
+        )
+        .await
     }
 
     /// Archives a dataset; archiving it again changes nothing.
@@ -144,12 +184,26 @@ impl Store {
         }
         faults.finish()?;
         let transaction = self.begin().await?;
-        let before = lock_in_txn(&transaction, dataset).await?;
+        let before = lock_in_txn(&transaction, dataset)
+            .await?
+            .ok_or_else(|| dataset_not_found(dataset))?;
         if before.status == DatasetStatus::Inactive {
             return Ok(before);
         }
-        let after = Dataset { status: DatasetStatus::Inactive, archive_reason: reason, ..before.clone() };
-        self.save_in_txn(transaction, by, before, after, "archiveDataset", ChangeKind::DatasetArchived).await
+        let after = Dataset {
+            status: DatasetStatus::Inactive,
+            archive_reason: reason,
+            ..before.clone()
+        };
+        self.save_in_txn(
+            transaction,
+            by,
+            before,
+            after,
+            "archiveDataset",
+            ChangeKind::DatasetArchived,
+        )
+        .await
     }
 
     /// Writes `after` over `before`, as its next revision, with its trail, and commits.
@@ -170,33 +224,64 @@ impl Store {
         after.updated_at = now;
         let detail = json!({ "slug": after.slug, "revision": after.revision, "changed": changed(&before, &after),
             "reason": after.archive_reason });
-        let row = ActiveModel { slug: NotSet, created_at: NotSet, ..ActiveModel::from(after.clone()).reset_all() };
+        let row = ActiveModel {
+            slug: NotSet,
+            created_at: NotSet,
+            ..ActiveModel::from(after.clone()).reset_all()
+        };
         row.update(&transaction).await?;
-        let trail = Trail { action, kind, dataset: Some(&after), version: None, detail };
+        let trail = Trail {
+            action,
+            kind,
+            dataset: Some(&after),
+            version: None,
+            detail,
+        };
         self.trail_in_txn(&transaction, by, now, trail).await?;
         transaction.commit().await?;
         Ok(after)
     }
 }
 
-async fn lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Dataset> {
-    let id = dataset_get_in_txn(transaction, dataset).await?.id;
-    let locked = Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
-    locked.ok_or_else(|| super::dataset::dataset_not_found(dataset).into())
+/// The dataset that is named, locked until the end of the transaction.
+async fn lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Option<Dataset>> {
+    match dataset_find_in_txn(transaction, dataset).await? {
+        Some(found) => Ok(Entity::find_by_id(found.id)
+            .lock_exclusive()
+            .one(transaction)
+            .await?),
+        None => Ok(None),
+    }
 }
 
-async fn updated_in_txn(transaction: &DatabaseTransaction, before: &Dataset, input: DatasetUpdate) -> Result<Dataset> {
+/// `before` with the changes of `input`; adds what is wrong with them.
+async fn updated_in_txn(
+    transaction: &DatabaseTransaction,
+    before: &Dataset,
+    input: DatasetUpdate,
+    faults: &mut Faults,
+) -> Result<Dataset> {
     let mut after = before.clone();
-    let mut faults = Faults::default();
-    if input.expected_revision.is_some_and(|expected| expected != before.revision) {
-        let kind = FaultKind::RevisionConflict { revision: before.revision };
-        faults.add(&["expectedRevision"], kind, format!("the dataset is at revision {}", before.revision));
+    if input
+        .expected_revision
+        .is_some_and(|expected| expected != before.revision)
+    {
+        let kind = FaultKind::RevisionConflict {
+            revision: before.revision,
+        };
+        faults.add(
+            &["expectedRevision"],
+            kind,
+            format!("the dataset is at revision {}", before.revision),
+        );
     }
     if let Some(name) = &input.name {
-        after.name = faults.check(&["name"], naming::display_name(name)).unwrap_or_default();
+        after.name = faults
+            .check(&["name"], naming::display_name(name))
+            .unwrap_or_default();
     }
     if let Some(description) = input.description {
-        check_description(&mut faults, description.as_deref());
+        check_description(faults, description.as_deref());
         after.description = description;
     }
     if let Some(status) = input.status {
@@ -206,29 +291,54 @@ async fn updated_in_txn(transaction: &DatabaseTransaction, before: &Dataset, inp
         }
     }
     if let Some(target) = input.default_storage_target {
-        after.default_storage_target_id = target_id_in_txn(transaction, &mut faults, target.as_ref()).await?;
+        after.default_storage_target_id = target_id_in_txn(transaction, faults, target.as_ref()).await?;
     }
     if let Some(compatibility) = input.compatibility {
         after.compatibility = compatibility;
     }
     if let Some(scopes) = input.read_scopes {
-        check_scopes(&mut faults, "readScopes", scopes.as_deref());
+        check_scopes(faults, "readScopes", scopes.as_deref());
         after.read_scopes = scopes.map(|scopes| json!(scopes));
     }
     if let Some(scopes) = input.write_scopes {
-        check_scopes(&mut faults, "writeScopes", scopes.as_deref());
+        check_scopes(faults, "writeScopes", scopes.as_deref());
         after.write_scopes = scopes.map(|scopes| json!(scopes));
     }
     if let Some(metadata) = input.metadata {
-        after.metadata = faults.object(&["metadata"], metadata.map(|changes| merged(&before.metadata, changes)));
+        after.metadata = faults.object(
+            &["metadata"],
+            metadata.map(|changes| merged(&before.metadata, changes)),
+        );
     }
-    faults.finish()?;
     Ok(after)
+}
+
+/// Stands in for a dataset that is not there, so that what else is wrong with a request can be said too.
+fn unknown() -> Dataset {
+    Dataset {
+        id: DatasetId(uuid::Uuid::nil()),
+        slug: String::new(),
+        name: String::new(),
+        description: None,
+        status: DatasetStatus::Active,
+        write_format: FileFormat::Parquet,
+        default_storage_target_id: None,
+        compatibility: CompatibilityMode::Additive,
+        read_scopes: None,
+        write_scopes: None,
+        metadata: json!({}),
+        revision: 0,
+        archive_reason: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    }
 }
 
 /// `changes` laid over `base` by top-level key; null deletes the key. What is no object replaces all, to be refused later.
 fn merged(base: &Json, changes: Json) -> Json {
-    let (Json::Object(base), Json::Object(changes)) = (base, &changes) else { return changes };
+    let (Json::Object(base), Json::Object(changes)) = (base, &changes) else {
+        return changes;
+    };
     let mut merged = base.clone();
     for (key, value) in changes {
         if value.is_null() {
@@ -241,11 +351,17 @@ fn merged(base: &Json, changes: Json) -> Json {
 }
 
 fn same_or_refused(existing: Dataset, asked: &Dataset) -> Result<Dataset> {
-    let differing = changed(&existing, &Dataset { status: existing.status, ..asked.clone() });
+    let differing = changed(
+        &existing,
+        &Dataset {
+            status: existing.status,
+            ..asked.clone()
+        },
+    );
     if differing.is_empty() {
         return Ok(existing);
     }
-    let message = format!("the dataset exists with another {}", differing.join(", "));
+    let message = format!("the dataset exists; it differs in {}", differing.join(", "));
     Err(Fault::new(&["slug"], FaultKind::AlreadyExists, message).into())
 }
 
@@ -256,13 +372,19 @@ fn changed(a: &Dataset, b: &Dataset) -> Vec<&'static str> {
         ("description", a.description != b.description),
         ("status", a.status != b.status),
         ("writeFormat", a.write_format != b.write_format),
-        ("defaultStorageTarget", a.default_storage_target_id != b.default_storage_target_id),
+        (
+            "defaultStorageTarget",
+            a.default_storage_target_id != b.default_storage_target_id,
+        ),
         ("compatibility", a.compatibility != b.compatibility),
         ("readScopes", a.read_scopes != b.read_scopes),
         ("writeScopes", a.write_scopes != b.write_scopes),
         ("metadata", a.metadata != b.metadata),
     ];
-    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    fields
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
 }
 
 fn first_head(dataset_id: DatasetId) -> dataset_head::ActiveModel {
@@ -287,6 +409,9 @@ fn check_description(faults: &mut Faults, description: Option<&str>) {
 }
 
 fn check_scopes(faults: &mut Faults, field: &str, scopes: Option<&[String]>) {
+    if scopes.is_some_and(|scopes| scopes.len() > MAX_SCOPES) {
+        return faults.invalid(&[field], format!("expected at most {MAX_SCOPES} scopes"));
+    }
     for (index, scope) in scopes.unwrap_or_default().iter().enumerate() {
         faults.check(&[field, &index.to_string()], naming::scope(scope));
     }
@@ -300,7 +425,10 @@ async fn target_id_in_txn(
     let Some(target) = target else { return Ok(None) };
     let found = storage_target_find_in_txn(transaction, target).await?;
     if found.is_none() {
-        faults.push(Fault::not_found(&["defaultStorageTarget"], "expected an existing storage target"));
+        faults.push(Fault::not_found(
+            &["defaultStorageTarget"],
+            "expected an existing storage target",
+        ));
     }
     Ok(found.map(|target| target.id))
 }

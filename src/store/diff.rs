@@ -71,14 +71,21 @@ impl Store {
         diff: &DiffKey,
         page: &Page<PartitionPosition>,
     ) -> Result<Rows<Partition>> {
-        Scope::find(&self.reader, &[(diff.dataset_id, diff.from), (diff.dataset_id, diff.to)]).await?;
+        Scope::find(
+            &self.reader,
+            &[(diff.dataset_id, diff.from), (diff.dataset_id, diff.to)],
+        )
+        .await?;
         let mut sql = Sql::new(&self.reader);
         let (mut conditions, direction) = position(&mut sql, page);
         conditions.push(diff.condition(&mut sql));
         let text = format!(
             "select {} from timestore.partitions as child where {} \
              order by child.start_time {direction}, child.id {direction} limit {}",
-            columns(true).replace("parent.version as manifest_version", "child.added_version as manifest_version"),
+            columns(true).replace(
+                "parent.version as manifest_version",
+                "child.added_version as manifest_version"
+            ),
             conditions.join(" and "),
             sql.bind(i64::from(page.limit) + 1)
         );
@@ -88,9 +95,16 @@ impl Store {
 
     /// How many files one side of a difference has.
     pub async fn partition_diff_count(&self, diff: &DiffKey) -> Result<u64> {
-        Scope::find(&self.reader, &[(diff.dataset_id, diff.from), (diff.dataset_id, diff.to)]).await?;
+        Scope::find(
+            &self.reader,
+            &[(diff.dataset_id, diff.from), (diff.dataset_id, diff.to)],
+        )
+        .await?;
         let mut sql = Sql::new(&self.reader);
-        let text = format!("select count(*) from timestore.partitions as child where {}", diff.condition(&mut sql));
+        let text = format!(
+            "select count(*) from timestore.partitions as child where {}",
+            diff.condition(&mut sql)
+        );
         let rows = sql.rows(&self.reader, text).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(count.unsigned_abs())
@@ -118,14 +132,23 @@ impl DiffKey {
             vec![
                 between("child.added_version"),
                 format!("(child.removed_version is null or child.removed_version > {later})"),
-                absent(format!("{} and equal.added_version <= {earlier}", between("equal.removed_version"))),
+                absent(format!(
+                    "{} and equal.added_version <= {earlier}",
+                    between("equal.removed_version")
+                )),
             ]
         } else {
             vec![
                 between("child.removed_version"),
                 format!("child.added_version <= {earlier}"),
-                absent(format!("equal.removed_version is null and {}", between("equal.added_version"))),
-                absent(format!("equal.removed_version > {later} and {}", between("equal.added_version"))),
+                absent(format!(
+                    "equal.removed_version is null and {}",
+                    between("equal.added_version")
+                )),
+                absent(format!(
+                    "equal.removed_version > {later} and {}",
+                    between("equal.added_version")
+                )),
             ]
         };
         format!("child.dataset_id = {dataset} and {}", conditions.join(" and "))

@@ -19,9 +19,11 @@ use super::keyed::rows_by_id;
 use super::publish::additions::{Addition, check_additions_in_txn, duplicates_in_txn, stage_in_txn};
 use super::publish::idempotency::Key;
 use super::publish::plan::{Additions, MAX_FILES, Plan, Removals, check_size};
-use super::publish::{DuplicatePolicy, PartitionAdd, Published, Skipped, resolve_removals_in_txn, without_duplicates};
+use super::publish::{
+    DuplicatePolicy, PartitionAdd, Published, Skipped, resolve_removals_in_txn, without_duplicates,
+};
 use super::schema_version::resolve_in_txn;
-use super::{DatasetRef, Fault, FaultKind, PartitionRef, Result, SchemaRef, Store, StoreError};
+use super::{DatasetRef, Fault, FaultKind, PartitionRef, Refusal, Result, SchemaRef, Store, StoreError};
 use crate::auth::Requester;
 
 /// How long a draft waits to be published.
@@ -93,8 +95,19 @@ impl Store {
         if input.expected_version.is_some_and(|version| version < 0) {
             faults.invalid(&["expectedVersion"], "expected 0 or more");
         }
-        let path = if matches!(input.schema, Some(SchemaRef::Fields(_))) { "fields" } else { "version" };
-        resolve_in_txn(&transaction, &dataset, input.schema.as_ref(), &mut faults, &["schema", path]).await?;
+        let path = if matches!(input.schema, Some(SchemaRef::Fields(_))) {
+            "fields"
+        } else {
+            "version"
+        };
+        resolve_in_txn(
+            &transaction,
+            &dataset,
+            input.schema.as_ref(),
+            &mut faults,
+            &["schema", path],
+        )
+        .await?;
         let summary = faults.object(&["summary"], input.summary);
         let metadata = faults.object(&["metadata"], input.metadata);
         faults.finish()?;
@@ -120,14 +133,28 @@ impl Store {
             expires_at: now + PATIENCE,
             published_version: None,
         };
-        Entity::insert(ActiveModel::from(draft.clone())).exec_without_returning(&transaction).await?;
-        self.audit_in_txn(&transaction, by, now, "createManifestDraft", &dataset, json!({ "draft": draft.id })).await?;
+        Entity::insert(ActiveModel::from(draft.clone()))
+            .exec_without_returning(&transaction)
+            .await?;
+        self.audit_in_txn(
+            &transaction,
+            by,
+            now,
+            "createManifestDraft",
+            &dataset,
+            json!({ "draft": draft.id }),
+        )
+        .await?;
         transaction.commit().await?;
         Ok(draft)
     }
 
     /// Stages files in a draft; also says which were skipped.
-    pub async fn draft_stage(&self, by: &Requester, input: DraftStage) -> Result<(ManifestDraft, Vec<Skipped>)> {
+    pub async fn draft_stage(
+        &self,
+        by: &Requester,
+        input: DraftStage,
+    ) -> Result<(ManifestDraft, Vec<Skipped>)> {
         let transaction = self.begin().await?;
         let mut draft = self.draft_lock_in_txn(&transaction, &input.draft).await?;
         if draft.published_version.is_some() {
@@ -137,16 +164,34 @@ impl Store {
         let mut faults = Faults::default();
         check_size("add", input.add.len(), &mut faults);
         check_size("remove", input.remove.len(), &mut faults);
+        if !faults.is_empty() {
+            return Err(faults.into_inner().into());
+        }
+        if draft.operation == ManifestOperation::Append && !input.remove.is_empty() {
+            faults.invalid(&["remove"], "an append removes nothing");
+        }
+        if draft.operation == ManifestOperation::Delete && !input.add.is_empty() {
+            faults.invalid(&["add"], "a delete adds nothing");
+        }
         if input.add.is_empty() && input.remove.is_empty() {
             faults.invalid(&["add"], "expected at least one file to add or to remove");
         }
-        let (ids, not_live) = resolve_removals_in_txn(&transaction, &dataset, &input.remove, &mut faults).await?;
+        let (ids, not_live) =
+            resolve_removals_in_txn(&transaction, &dataset, &input.remove, &mut faults).await?;
         let rebasable = faults.is_empty();
         if !not_live.is_empty() {
             let message = format!("{} file(s) to remove are not live", not_live.len());
-            faults.add(&["remove"], FaultKind::PartitionsNotLive { partitions: not_live, rebasable }, message);
+            faults.add(
+                &["remove"],
+                FaultKind::PartitionsNotLive {
+                    partitions: not_live,
+                    rebasable,
+                },
+                message,
+            );
         }
-        let additions = check_additions_in_txn(&transaction, &*self.clock, &dataset, input.add, &mut faults).await?;
+        let additions =
+            check_additions_in_txn(&transaction, &*self.clock, &dataset, input.add, &mut faults).await?;
         let removed = staged_removals_in_txn(&transaction, &draft).await?;
         let goes = |id: PartitionId| ids.contains(&id) || removed.contains(&id);
         let mut duplicates = duplicates_in_txn(&transaction, dataset.id, &additions, goes).await?;
@@ -165,7 +210,15 @@ impl Store {
         draft.removed_count = counted(draft.removed_count, doomed)?;
         save_counts_in_txn(&transaction, &draft).await?;
         let detail = json!({ "draft": draft.id, "added": staged, "removed": doomed });
-        self.audit_in_txn(&transaction, by, self.clock.now(), "stagePartitions", &dataset, detail).await?;
+        self.audit_in_txn(
+            &transaction,
+            by,
+            self.clock.now(),
+            "stagePartitions",
+            &dataset,
+            detail,
+        )
+        .await?;
         transaction.commit().await?;
         Ok((draft, skipped))
     }
@@ -176,9 +229,32 @@ impl Store {
         let draft = self.draft_lock_in_txn(&transaction, &input.draft).await?;
         let dataset = dataset_get_in_txn(&transaction, &DatasetRef::Id(draft.dataset_id)).await?;
         let request = json!({ "draft": draft.id, "expectedVersion": input.expected_version });
+        let idempotency = Key::new(input.idempotency_key, "publishManifestDraft", &request);
         if let Some(version) = draft.published_version {
-            let manifest = manifest::Entity::find_by_id((dataset.id, version)).one(&transaction).await?;
-            return Ok(Published { dataset, manifest, replayed: true, skipped: Vec::new() });
+            let mut faults = Faults::default();
+            if let Some(key) = &idempotency
+                && let Some(replay) = key
+                    .replay_in_txn(&transaction, &dataset, self.clock.now(), &mut faults)
+                    .await?
+            {
+                return Ok(replay);
+            }
+            faults.finish()?;
+            let manifest = manifest::Entity::find_by_id((dataset.id, version))
+                .one(&transaction)
+                .await?;
+            if let Some(key) = idempotency {
+                // Another key for the same draft: whoever asks for it gets the same answer.
+                key.record_in_txn(&transaction, dataset.id, Some(version), &[], self.clock.now())
+                    .await?;
+                transaction.commit().await?;
+            }
+            return Ok(Published {
+                dataset,
+                manifest,
+                replayed: true,
+                skipped: Vec::new(),
+            });
         }
         let plan = Plan {
             operation: draft.operation,
@@ -190,13 +266,16 @@ impl Store {
             additions: Additions::Staged(draft.id),
             removals: Removals::Staged(draft.id),
             expected_version: input.expected_version.or(draft.expected_version),
-            idempotency: Key::new(input.idempotency_key, "publishManifestDraft", &request),
+            idempotency,
             summary: Some(draft.summary.clone()),
             metadata: Some(draft.metadata.clone()),
             created_at: Some(draft.created_at),
             ..Plan::new(DatasetRef::Id(dataset.id), "publishManifestDraft")
         };
-        let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
+        let published = self
+            .publish_in_txn(&transaction, by, dataset, plan)
+            .await
+            .map_err(of_draft)?;
         let version = published.manifest.as_ref().map(|manifest| manifest.version);
         let row = ActiveModel {
             dataset_id: Unchanged(draft.dataset_id),
@@ -219,12 +298,22 @@ impl Store {
         }
         let dataset = dataset_get_in_txn(&transaction, &DatasetRef::Id(draft.dataset_id)).await?;
         clear_in_txn(&transaction, &draft).await?;
-        let deleted = Entity::delete_by_id((draft.dataset_id, draft.id)).exec(&transaction).await?;
+        let deleted = Entity::delete_by_id((draft.dataset_id, draft.id))
+            .exec(&transaction)
+            .await?;
         if deleted.rows_affected != 1 {
             return Err(draft_not_found().into());
         }
         let detail = json!({ "draft": draft.id });
-        self.audit_in_txn(&transaction, by, self.clock.now(), "discardManifestDraft", &dataset, detail).await?;
+        self.audit_in_txn(
+            &transaction,
+            by,
+            self.clock.now(),
+            "discardManifestDraft",
+            &dataset,
+            detail,
+        )
+        .await?;
         transaction.commit().await?;
         Ok(draft)
     }
@@ -234,16 +323,31 @@ impl Store {
         let keys = keys.iter().map(|(dataset, id)| (*dataset, id.0));
         let rows: Vec<ManifestDraft> = rows_by_id(&self.reader, "manifest_drafts", keys).await?;
         let now = self.clock.now();
-        let waiting = rows.into_iter().filter(|draft| draft.published_version.is_none() && draft.expires_at > now);
-        Ok(waiting.map(|draft| ((draft.dataset_id, draft.id), draft)).collect())
+        let waiting = rows
+            .into_iter()
+            .filter(|draft| draft.published_version.is_none() && draft.expires_at > now);
+        Ok(waiting
+            .map(|draft| ((draft.dataset_id, draft.id), draft))
+            .collect())
     }
 
     /// The draft that is named, locked until the end of the transaction.
-    async fn draft_lock_in_txn(&self, transaction: &DatabaseTransaction, draft: &DraftRef) -> Result<ManifestDraft> {
-        let DraftRef::Id(dataset, id) = draft else { return Err(draft_not_found().into()) };
+    async fn draft_lock_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        draft: &DraftRef,
+    ) -> Result<ManifestDraft> {
+        let DraftRef::Id(dataset, id) = draft else {
+            return Err(draft_not_found().into());
+        };
         // The dataset must be visible to the caller as well.
-        dataset_find_in_txn(transaction, &DatasetRef::Id(*dataset)).await?.ok_or_else(draft_not_found)?;
-        let draft = Entity::find_by_id((*dataset, *id)).lock_exclusive().one(transaction).await?;
+        dataset_find_in_txn(transaction, &DatasetRef::Id(*dataset))
+            .await?
+            .ok_or_else(draft_not_found)?;
+        let draft = Entity::find_by_id((*dataset, *id))
+            .lock_exclusive()
+            .one(transaction)
+            .await?;
         let now = self.clock.now();
         let draft = draft.filter(|draft| draft.published_version.is_some() || draft.expires_at > now);
         draft.ok_or_else(|| draft_not_found().into())
@@ -268,9 +372,9 @@ pub(super) async fn staged_duplicates_in_txn(
     let alike = |same: &str| {
         format!(
             "select staged.id, staged.file_path, staged.skip_duplicate, live.added_version \
-             from timestore.staged_partitions as staged join timestore.partitions as live \
-             on live.dataset_id = staged.dataset_id and live.removed_version is null and {same} \
-             where staged.dataset_id = {dataset_id} and staged.draft_id = {draft_id} and live.id not in \
+             from timestore.staged_partitions as staged cross join timestore.partitions as live \
+             where live.dataset_id = {dataset_id} and live.removed_version is null and {same} \
+             and staged.dataset_id = {dataset_id} and staged.draft_id = {draft_id} and live.id not in \
              (select partition_id from timestore.staged_removals where dataset_id = {dataset_id} and draft_id = {draft_id})"
         )
     };
@@ -281,10 +385,22 @@ pub(super) async fn staged_duplicates_in_txn(
     );
     let rows: Vec<Row> = sql.all(transaction, text).await?;
     let (mut refused, mut skipped, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for Row { id, file_path, skip_duplicate, added_version } in rows {
-        let reason = format!("a file with this path or ingestion signature has been live since version {added_version}");
+    for Row {
+        id,
+        file_path,
+        skip_duplicate,
+        added_version,
+    } in rows
+    {
+        let reason = format!(
+            "a file with this path or ingestion signature has been live since version {added_version}"
+        );
         if !skip_duplicate {
-            refused.push(Duplicate { index: None, file_path, reason });
+            refused.push(Duplicate {
+                index: None,
+                file_path,
+                reason,
+            });
         } else if !left_out.contains(&id.0) {
             left_out.push(id.0);
             skipped.push(Skipped { file_path, reason });
@@ -342,12 +458,28 @@ async fn staged_earlier_in_txn(
     struct Row {
         given: i32,
     }
-    let given = (0..additions.len()).map(|n| i32::try_from(n).unwrap_or(i32::MAX)).collect();
+    let given = (0..additions.len())
+        .map(|n| i32::try_from(n).unwrap_or(i32::MAX))
+        .collect();
     let columns = vec![
         ("given", Column::Int(given)),
-        ("storage_target_id", Column::Uuid(additions.iter().map(|a| a.file.storage_target_id.0).collect())),
-        ("file_path", Column::Text(additions.iter().map(|a| a.file.file_path.clone()).collect())),
-        ("signature", Column::OptionalText(additions.iter().map(|a| a.file.ingestion_signature.clone()).collect())),
+        (
+            "storage_target_id",
+            Column::Uuid(additions.iter().map(|a| a.file.storage_target_id.0).collect()),
+        ),
+        (
+            "file_path",
+            Column::Text(additions.iter().map(|a| a.file.file_path.clone()).collect()),
+        ),
+        (
+            "signature",
+            Column::OptionalText(
+                additions
+                    .iter()
+                    .map(|a| a.file.ingestion_signature.clone())
+                    .collect(),
+            ),
+        ),
     ];
     let mut duplicates = Vec::new();
     for Relation { from, mut sql } in relations(transaction, columns) {
@@ -360,7 +492,9 @@ async fn staged_earlier_in_txn(
         };
         let text = format!(
             "select given.given from {from} where {} or {}",
-            staged("staged.storage_target_id = given.storage_target_id and staged.file_path = given.file_path"),
+            staged(
+                "staged.storage_target_id = given.storage_target_id and staged.file_path = given.file_path"
+            ),
             staged("staged.ingestion_signature = given.signature")
         );
         for Row { given } in sql.all::<Row>(transaction, text).await? {
@@ -395,7 +529,10 @@ async fn stage_removals_in_txn(
 ) -> Result<u64> {
     debug_assert!(ids.len() <= MAX_FILES);
     let mut staged = 0;
-    for Relation { from, mut sql } in relations(transaction, vec![("id", Column::Uuid(ids.iter().map(|id| id.0).collect()))]) {
+    for Relation { from, mut sql } in relations(
+        transaction,
+        vec![("id", Column::Uuid(ids.iter().map(|id| id.0).collect()))],
+    ) {
         let text = format!(
             "insert into timestore.staged_removals (dataset_id, draft_id, partition_id) \
              select {}, {}, id from {from} where true on conflict do nothing",
@@ -440,6 +577,25 @@ fn counted(before: i32, more: u64) -> Result<i32> {
     after.ok_or_else(|| StoreError::from(Fault::invalid(&["add"], "the draft would hold too many files")))
 }
 
+/// What is wrong with what was staged is wrong with the draft: the request names nothing else.
+fn of_draft(error: StoreError) -> StoreError {
+    let StoreError::Refused(Refusal(mut faults)) = error else {
+        return error;
+    };
+    for fault in &mut faults {
+        if !matches!(
+            fault.path.first().map(String::as_str),
+            Some("expectedVersion" | "idempotencyKey")
+        ) {
+            fault.path = vec!["draft".to_owned()];
+        }
+    }
+    faults.into()
+}
+
 fn draft_not_found() -> Fault {
-    Fault::not_found(&["draft"], "expected the id of a draft that waits to be published")
+    Fault::not_found(
+        &["draft"],
+        "expected the id of a draft that waits to be published",
+    )
 }

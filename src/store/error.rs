@@ -130,7 +130,11 @@ pub struct NotLive {
 impl Fault {
     /// A fault at `path`.
     pub fn new(path: &[&str], kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { path: path.iter().map(|&part| part.to_owned()).collect(), message: message.into(), kind }
+        Self {
+            path: path.iter().map(|&part| part.to_owned()).collect(),
+            message: message.into(),
+            kind,
+        }
     }
 
     /// A value at `path` that can never be right.
@@ -165,7 +169,11 @@ impl From<Vec<Fault>> for StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        if is_unavailable(&error) { Self::Unavailable(error) } else { Self::Database(error) }
+        if is_unavailable(&error) {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
+        }
     }
 }
 
@@ -174,11 +182,16 @@ impl From<DbErr> for StoreError {
 fn is_unavailable(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
-            _ => false,
-        },
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match &**error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+                _ => false,
+            }
+        }
         _ => false,
     }
 }
@@ -190,7 +203,11 @@ fn is_passing(code: &str) -> bool {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
         _ => {
             // Connection exceptions, insufficient resources, operator intervention; read-only transaction, lock timeout.
-            code.starts_with("08") || code.starts_with("53") || code.starts_with("57") || code == "25006" || code == "55P03"
+            code.starts_with("08")
+                || code.starts_with("53")
+                || code.starts_with("57")
+                || code == "25006"
+                || code == "55P03"
         }
     }
 }

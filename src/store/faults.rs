@@ -15,7 +15,10 @@ pub(super) struct Faults {
 impl Faults {
     /// Faults whose paths begin with `path`.
     pub(super) fn within(path: Vec<String>) -> Self {
-        Self { within: path, found: Vec::new() }
+        Self {
+            within: path,
+            found: Vec::new(),
+        }
     }
 
     /// Adds a fault.
@@ -41,7 +44,9 @@ impl Faults {
 
     /// The JSON object, `{}` where there is none; adds a fault where it is no object that the catalog can hold.
     pub(super) fn object(&mut self, path: &[&str], value: Option<Json>) -> Json {
-        let value = value.filter(|value| !value.is_null()).unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+        let value = value
+            .filter(|value| !value.is_null())
+            .unwrap_or_else(|| Json::Object(serde_json::Map::new()));
         self.check(path, naming::json_object(&value));
         value
     }
@@ -65,6 +70,10 @@ impl Faults {
 
     /// Refuses the request where anything is wrong with it.
     pub(super) fn finish(self) -> Result<()> {
-        if self.found.is_empty() { Ok(()) } else { Err(StoreError::Refused(Refusal(self.found))) }
+        if self.found.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Refused(Refusal(self.found)))
+        }
     }
 }

@@ -17,8 +17,14 @@ pub(super) async fn rows_by_number<M: FromQueryResult>(
     keys: &[(DatasetId, i32)],
 ) -> Result<Vec<M>> {
     let columns = vec![
-        ("dataset_id", Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect())),
-        ("number", Column::Int(keys.iter().map(|(_, number)| *number).collect())),
+        (
+            "dataset_id",
+            Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect()),
+        ),
+        (
+            "number",
+            Column::Int(keys.iter().map(|(_, number)| *number).collect()),
+        ),
     ];
     rows_in(connection, table, &format!("(dataset_id, {number})"), columns).await
 }
@@ -42,7 +48,10 @@ async fn rows_in<M: FromQueryResult>(
 ) -> Result<Vec<M>> {
     let mut rows = Vec::new();
     for relation in relations(connection, columns) {
-        let text = format!("select * from timestore.{table} where {}", in_relation(key, &relation));
+        let text = format!(
+            "select * from timestore.{table} where {}",
+            in_relation(key, &relation)
+        );
         rows.extend(relation.sql.all(connection, text).await?);
     }
     Ok(rows)
@@ -106,7 +115,10 @@ pub(super) fn group<M, P: std::hash::Hash + Eq, K: Ord, C>(
         }
         Rows::from_query(page, rows)
     };
-    lists.into_iter().map(|(parent, rows)| (parent, sorted(rows))).collect()
+    lists
+        .into_iter()
+        .map(|(parent, rows)| (parent, sorted(rows)))
+        .collect()
 }
 
 /// How many rows of `table` each dataset has; datasets without any are left out.
@@ -119,9 +131,13 @@ pub(super) async fn counts_by_dataset(
     let mut counts = HashMap::new();
     for relation in relations(connection, vec![("id", ids)]) {
         let of = in_relation("dataset_id", &relation);
-        let text = format!("select dataset_id, count(*) as n from timestore.{table} where {of} group by dataset_id");
+        let text =
+            format!("select dataset_id, count(*) as n from timestore.{table} where {of} group by dataset_id");
         for row in relation.sql.rows(connection, text).await? {
-            counts.insert(row.try_get("", "dataset_id")?, row.try_get::<i64>("", "n")?.unsigned_abs());
+            counts.insert(
+                row.try_get("", "dataset_id")?,
+                row.try_get::<i64>("", "n")?.unsigned_abs(),
+            );
         }
     }
     Ok(counts)

@@ -19,6 +19,7 @@ pub type ManifestKey = (DatasetId, i32);
 
 /// What became of a publish, as far as its key tells.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a request")]
 pub enum CommitStatus {
     /// It was committed, as this manifest; none where it left a dataset without versions as it was.
     Committed(Option<Manifest>),
@@ -32,13 +33,19 @@ impl Store {
     /// The manifests with these keys.
     pub async fn manifests_by_key(&self, keys: &[ManifestKey]) -> Result<HashMap<ManifestKey, Manifest>> {
         let rows: Vec<Manifest> = rows_by_number(&self.reader, "manifests", "version", keys).await?;
-        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.version), row)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| ((row.dataset_id, row.version), row))
+            .collect())
     }
 
     /// The newest manifest of each dataset.
     pub async fn manifests_current(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Manifest>> {
         let pages = self.manifest_pages(ids, &Page::first(1, None)).await?;
-        Ok(pages.into_iter().filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row))).collect())
+        Ok(pages
+            .into_iter()
+            .filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row)))
+            .collect())
     }
 
     /// The manifests that these references name.
@@ -55,8 +62,15 @@ impl Store {
         ids: &[DatasetId],
         page: &Page<i32>,
     ) -> Result<HashMap<DatasetId, Rows<Manifest>>> {
-        let list = DatasetList { table: "manifests", key: "version", descending: true };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &Manifest| (row.dataset_id, row.version)).await
+        let list = DatasetList {
+            table: "manifests",
+            key: "version",
+            descending: true,
+        };
+        pages_by_dataset(&self.reader, &list, ids, page, |row: &Manifest| {
+            (row.dataset_id, row.version)
+        })
+        .await
     }
 
     /// The same page of the manifests that used each schema version, newest first.
@@ -68,7 +82,8 @@ impl Store {
         let mut found: Vec<Manifest> = Vec::new();
         for Relation { from, mut sql } in relations(&self.reader, schema_version_columns(keys)) {
             let keyset = page.keyset(&mut sql, "child.version", true);
-            let own = "child.dataset_id = parent.dataset_id and child.schema_version = parent.version".to_owned();
+            let own =
+                "child.dataset_id = parent.dataset_id and child.schema_version = parent.version".to_owned();
             let branch = [vec![own], keyset.conditions].concat().join(" and ");
             let select = FirstOfEach {
                 columns: "child.*",
@@ -82,7 +97,12 @@ impl Store {
             let text = first_of_each(&sql, &select);
             found.extend(sql.all::<Manifest>(&self.reader, text).await?);
         }
-        let key_of = |row: &Manifest| ((row.dataset_id, row.schema_version.unwrap_or_default()), row.version);
+        let key_of = |row: &Manifest| {
+            (
+                (row.dataset_id, row.schema_version.unwrap_or_default()),
+                row.version,
+            )
+        };
         Ok(group(page, found, key_of, true))
     }
 
@@ -114,13 +134,21 @@ impl Store {
         let transaction = self.begin().await?;
         let dataset = dataset_get_in_txn(&transaction, dataset).await?;
         head_lock_in_txn(&transaction, dataset.id).await?;
-        let record = idempotency_record::Entity::find_by_id((dataset.id, key)).one(&transaction).await?;
-        let Some(record) = record else { return Ok(CommitStatus::NotSeen) };
+        let record = idempotency_record::Entity::find_by_id((dataset.id, key))
+            .one(&transaction)
+            .await?;
+        let Some(record) = record else {
+            return Ok(CommitStatus::NotSeen);
+        };
         if record.expires_at <= self.clock.now() {
             return Ok(CommitStatus::Expired);
         }
         let manifest = match record.version {
-            Some(version) => Entity::find_by_id((dataset.id, version)).one(&transaction).await?,
+            Some(version) => {
+                Entity::find_by_id((dataset.id, version))
+                    .one(&transaction)
+                    .await?
+            }
             None => None,
         };
         Ok(CommitStatus::Committed(manifest))
@@ -149,11 +177,14 @@ pub(super) async fn manifests_resolve_in_txn(
     }
     if !instants.is_empty() {
         let (ids, instants) = instants.into_iter().unzip();
-        for relation in relations(connection, vec![("dataset_id", Column::Uuid(ids)), ("at", Column::Time(instants))]) {
+        for relation in relations(
+            connection,
+            vec![("dataset_id", Column::Uuid(ids)), ("at", Column::Time(instants))],
+        ) {
             // The unique index on (dataset_id, published_at) answers the subquery from its end.
             let text = format!(
-                "select m.*, given.at as given_at from {} join timestore.manifests as m on m.dataset_id = given.dataset_id \
-                 and m.published_at = (select max(earlier.published_at) from timestore.manifests as earlier \
+                "select m.*, given.at as given_at from {} cross join timestore.manifests as m \
+                 where m.dataset_id = given.dataset_id and m.published_at = (select max(earlier.published_at) from timestore.manifests as earlier \
                  where earlier.dataset_id = given.dataset_id and earlier.published_at <= given.at)",
                 relation.from
             );
@@ -165,7 +196,10 @@ pub(super) async fn manifests_resolve_in_txn(
     }
     if !names.is_empty() {
         let (ids, names) = names.into_iter().unzip();
-        for relation in relations(connection, vec![("dataset_id", Column::Uuid(ids)), ("name", Column::Text(names))]) {
+        for relation in relations(
+            connection,
+            vec![("dataset_id", Column::Uuid(ids)), ("name", Column::Text(names))],
+        ) {
             let text = format!(
                 "select m.*, s.name as given_name from timestore.snapshots as s join timestore.manifests as m \
                  on m.dataset_id = s.dataset_id and m.version = s.version where {}",
@@ -197,7 +231,13 @@ async fn collect(
 
 fn schema_version_columns(keys: &[SchemaVersionKey]) -> Vec<(&'static str, Column)> {
     vec![
-        ("dataset_id", Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect())),
-        ("version", Column::Int(keys.iter().map(|(_, version)| *version).collect())),
+        (
+            "dataset_id",
+            Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect()),
+        ),
+        (
+            "version",
+            Column::Int(keys.iter().map(|(_, version)| *version).collect()),
+        ),
     ]
 }

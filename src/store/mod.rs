@@ -50,7 +50,11 @@ pub struct Store {
 impl Store {
     /// Opens the catalog. Its tables must be there: see `timestore_migration`.
     pub fn new(connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
-        Self { writer: connections.writer, reader: connections.reader, clock }
+        Self {
+            writer: connections.writer,
+            reader: connections.reader,
+            clock,
+        }
     }
 
     /// Whether the database answers.

@@ -18,7 +18,12 @@ pub struct Page<K> {
 impl<K> Page<K> {
     /// The first rows, after `after`.
     pub const fn first(limit: u32, after: Option<K>) -> Self {
-        Self { limit, after, before: None, backwards: false }
+        Self {
+            limit,
+            after,
+            before: None,
+            backwards: false,
+        }
     }
 }
 
@@ -33,7 +38,10 @@ pub struct Rows<T> {
 
 impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), has_more: false }
+        Self {
+            rows: Vec::new(),
+            has_more: false,
+        }
     }
 }
 
@@ -50,7 +58,10 @@ impl<T> Rows<T> {
 
     /// The same page, of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Rows<U> {
-        Rows { rows: self.rows.into_iter().map(f).collect(), has_more: self.has_more }
+        Rows {
+            rows: self.rows.into_iter().map(f).collect(),
+            has_more: self.has_more,
+        }
     }
 }
 
@@ -77,8 +88,17 @@ impl<K: Clone + Into<sea_orm::Value>> Page<K> {
         if let Some(before) = &self.before {
             conditions.push(format!("{key} {behind} {}", sql.bind(before.clone())));
         }
-        let direction = if descending == self.backwards { "asc" } else { "desc" };
+        let direction = if descending == self.backwards {
+            "asc"
+        } else {
+            "desc"
+        };
         let limit = sql.bind(i64::from(self.limit) + 1);
-        Keyset { conditions, order: format!("order by {key} {direction} limit {limit}"), direction, limit }
+        Keyset {
+            conditions,
+            order: format!("order by {key} {direction} limit {limit}"),
+            direction,
+            limit,
+        }
     }
 }

@@ -72,12 +72,17 @@ impl PartitionFilter {
     }
 
     fn rule(&self, file: &Partition) -> Ruled {
-        if !self.keys.iter().all(|predicate| key_may_match(predicate, &file.partition_key)) {
+        if !self
+            .keys
+            .iter()
+            .all(|predicate| key_may_match(predicate, &file.partition_key))
+        {
             return Ruled::OutByKey;
         }
         let statistics = file.column_statistics.as_ref();
         let filters = file.bloom_filters.as_ref();
-        let may_match = |predicate| columns_may_match(predicate, statistics) && blooms_may_match(predicate, filters);
+        let may_match =
+            |predicate| columns_may_match(predicate, statistics) && blooms_may_match(predicate, filters);
         if !self.columns.iter().all(may_match) {
             return Ruled::OutByColumns;
         }
@@ -90,7 +95,10 @@ impl Store {
     pub async fn partitions_by_key(&self, keys: &[PartitionKey]) -> Result<HashMap<PartitionKey, Partition>> {
         let keys = keys.iter().map(|(dataset, id)| (*dataset, id.0));
         let rows: Vec<Partition> = rows_by_id(&self.reader, "partitions", keys).await?;
-        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.id), row)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| ((row.dataset_id, row.id), row))
+            .collect())
     }
 
     /// The same page of the files of each version, by start time, then id. Fails where a version has expired.
@@ -103,19 +111,30 @@ impl Store {
     ) -> Result<ByManifest<Rows<Partition>>> {
         let scope = Scope::find(&self.reader, keys).await?;
         if !query.filter.has_predicates() {
-            return self.scope_pages(&scope, query.filter.window, &query.page, query.with_statistics).await;
+            return self
+                .scope_pages(&scope, query.filter.window, &query.page, query.with_statistics)
+                .await;
         }
         let mut pages = HashMap::new();
         for &key in &scope.keys {
-            let one = Scope { keys: vec![key], span_classes: scope.span_classes };
+            let one = Scope {
+                keys: vec![key],
+                span_classes: scope.span_classes,
+            };
             let mut rows = Vec::new();
             let wanted = query.page.limit as usize + 1;
-            self.scan(&one, &query.filter, query.page.after, query.with_statistics, |ruled, file| {
-                if matches!(ruled, Ruled::In) {
-                    rows.push(file);
-                }
-                rows.len() < wanted
-            })
+            self.scan(
+                &one,
+                &query.filter,
+                query.page.after,
+                query.with_statistics,
+                |ruled, file| {
+                    if matches!(ruled, Ruled::In) {
+                        rows.push(file);
+                    }
+                    rows.len() < wanted
+                },
+            )
             .await?;
             pages.insert(key, Rows::from_query(&query.page, rows));
         }
@@ -134,7 +153,10 @@ impl Store {
         }
         let mut prunings = HashMap::new();
         for &key in &scope.keys {
-            let one = Scope { keys: vec![key], span_classes: scope.span_classes };
+            let one = Scope {
+                keys: vec![key],
+                span_classes: scope.span_classes,
+            };
             let mut pruning = Pruning::default();
             self.scan(&one, filter, None, false, |ruled, _| {
                 pruning.considered += 1;
@@ -164,7 +186,9 @@ impl Store {
         let with_statistics = with_statistics || !filter.columns.is_empty();
         let mut page = Page::first(BATCH.0, after);
         loop {
-            let mut batches = self.scope_pages(scope, filter.window, &page, with_statistics).await?;
+            let mut batches = self
+                .scope_pages(scope, filter.window, &page, with_statistics)
+                .await?;
             let batch = batches.drain().next().map(|(_, batch)| batch).unwrap_or_default();
             page.after = batch.rows.last().map(|file| (file.start_time, file.id));
             page.limit = (page.limit * 2).min(BATCH.1);
@@ -215,8 +239,13 @@ impl Store {
     ) -> Result<ByManifest<Pruning>> {
         let mut counts = HashMap::new();
         for Relation { from, mut sql } in scope.relations(&self.reader) {
-            let count = |branch| format!("(select count(*) from timestore.partitions as child where {branch})");
-            let mut terms: Vec<String> = scope.branches(&mut sql, window, &[]).into_iter().map(count).collect();
+            let count =
+                |branch| format!("(select count(*) from timestore.partitions as child where {branch})");
+            let mut terms: Vec<String> = scope
+                .branches(&mut sql, window, &[])
+                .into_iter()
+                .map(count)
+                .collect();
             terms.push("0".to_owned());
             let text = format!(
                 "select parent.dataset_id, parent.version, {} as n from {PARENTS} \
@@ -224,9 +253,18 @@ impl Store {
                 terms.join(" + ")
             );
             for row in sql.rows(&self.reader, text).await? {
-                let n = row.try_get::<i64>("", "n").or_else(|_| row.try_get::<i32>("", "n").map(i64::from))?;
-                let pruning = Pruning { considered: n.unsigned_abs(), selected: n.unsigned_abs(), ..Pruning::default() };
-                counts.insert((row.try_get("", "dataset_id")?, row.try_get("", "version")?), pruning);
+                let n = row
+                    .try_get::<i64>("", "n")
+                    .or_else(|_| row.try_get::<i32>("", "n").map(i64::from))?;
+                let pruning = Pruning {
+                    considered: n.unsigned_abs(),
+                    selected: n.unsigned_abs(),
+                    ..Pruning::default()
+                };
+                counts.insert(
+                    (row.try_get("", "dataset_id")?, row.try_get("", "version")?),
+                    pruning,
+                );
             }
         }
         Ok(counts)
@@ -250,7 +288,12 @@ pub(super) async fn by_manifest(
     text: String,
 ) -> Result<Vec<(i32, Partition)>> {
     let rows = sql.rows(connection, text).await?;
-    let read = |row| Ok((sea_orm::QueryResult::try_get(row, "", "manifest_version")?, Partition::from_query_result(row, "")?));
+    let read = |row| {
+        Ok((
+            sea_orm::QueryResult::try_get(row, "", "manifest_version")?,
+            Partition::from_query_result(row, "")?,
+        ))
+    };
     rows.iter().map(read).collect()
 }
 
@@ -259,7 +302,11 @@ pub(super) fn pages_of(
     page: &Page<PartitionPosition>,
     files: Vec<(i32, Partition)>,
 ) -> ByManifest<Rows<Partition>> {
-    let key_of = |(version, file): &(i32, Partition)| ((file.dataset_id, *version), (file.start_time, file.id));
+    let key_of =
+        |(version, file): &(i32, Partition)| ((file.dataset_id, *version), (file.start_time, file.id));
     let pages = group(page, files, key_of, false);
-    pages.into_iter().map(|(key, page)| (key, page.map(|(_, file)| file))).collect()
+    pages
+        .into_iter()
+        .map(|(key, page)| (key, page.map(|(_, file)| file)))
+        .collect()
 }

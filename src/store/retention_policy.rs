@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::{ChangeKind, RetentionMode};
 use timestore_entity::ids::{DatasetId, StorageTargetId};
@@ -47,7 +45,11 @@ pub struct RetentionPolicySet {
 
 impl Store {
     /// Sets the policy of a dataset, replacing the one it had.
-    pub async fn retention_policy_set(&self, by: &Requester, input: RetentionPolicySet) -> Result<RetentionPolicy> {
+    pub async fn retention_policy_set(
+        &self,
+        by: &Requester,
+        input: RetentionPolicySet,
+    ) -> Result<RetentionPolicy> {
         match self.retention_policy_set_once(by, &input).await {
             // Someone else has just set the first one; now it can be replaced.
             Err(StoreError::Database(error)) if backend::violates(&error, backend::RETENTION_POLICY) => {
@@ -57,15 +59,29 @@ impl Store {
         }
     }
 
-    async fn retention_policy_set_once(&self, by: &Requester, input: &RetentionPolicySet) -> Result<RetentionPolicy> {
+    async fn retention_policy_set_once(
+        &self,
+        by: &Requester,
+        input: &RetentionPolicySet,
+    ) -> Result<RetentionPolicy> {
         let transaction = self.begin().await?;
         let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
-        let before = Entity::find_by_id(dataset.id).lock_exclusive().one(&transaction).await?;
+        let before = Entity::find_by_id(dataset.id)
+            .lock_exclusive()
+            .one(&transaction)
+            .await?;
         let revision = before.as_ref().map_or(0, |policy| policy.revision);
         let mut faults = Faults::default();
-        if input.expected_revision.is_some_and(|expected| expected != revision) {
+        if input
+            .expected_revision
+            .is_some_and(|expected| expected != revision)
+        {
             let message = format!("the policy is at revision {revision}");
-            faults.add(&["expectedRevision"], FaultKind::RevisionConflict { revision }, message);
+            faults.add(
+                &["expectedRevision"],
+                FaultKind::RevisionConflict { revision },
+                message,
+            );
         }
         check_rules(input, &mut faults);
         let cold = cold_target_in_txn(&transaction, input, &mut faults).await?;
@@ -115,7 +131,10 @@ impl Store {
     pub async fn retention_policies(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, RetentionPolicy>> {
         let select = Entity::find().filter(Column::DatasetId.is_in(ids.iter().copied()));
         let policies = select.all(&self.reader).await?;
-        Ok(policies.into_iter().map(|policy| (policy.dataset_id, policy)).collect())
+        Ok(policies
+            .into_iter()
+            .map(|policy| (policy.dataset_id, policy))
+            .collect())
     }
 }
 
@@ -146,17 +165,26 @@ async fn cold_target_in_txn(
     match (&input.cold_storage_after, &input.cold_storage_target) {
         (None, None) => Ok(None),
         (Some(_), None) => {
-            faults.invalid(&["coldStorageTarget"], "expected a target to go with coldStorageAfter");
+            faults.invalid(
+                &["coldStorageTarget"],
+                "expected a target to go with coldStorageAfter",
+            );
             Ok(None)
         }
         (None, Some(_)) => {
-            faults.invalid(&["coldStorageAfter"], "expected a duration to go with coldStorageTarget");
+            faults.invalid(
+                &["coldStorageAfter"],
+                "expected a duration to go with coldStorageTarget",
+            );
             Ok(None)
         }
         (Some(_), Some(target)) => {
             let found = storage_target_find_in_txn(transaction, target).await?;
             if found.is_none() {
-                faults.push(Fault::not_found(&["coldStorageTarget"], "expected an existing storage target"));
+                faults.push(Fault::not_found(
+                    &["coldStorageTarget"],
+                    "expected an existing storage target",
+                ));
             }
             Ok(found.map(|target| target.id))
         }

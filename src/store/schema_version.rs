@@ -14,7 +14,7 @@ use timestore_entity::ids::DatasetId;
 use timestore_entity::schema_version::{ActiveModel, Column, Entity, Field, Fields, Model as SchemaVersion};
 
 use super::backend::Sql;
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::{dataset_find_in_txn, dataset_not_found, head_lock_in_txn};
 use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_number};
 use super::trail::Trail;
@@ -64,21 +64,28 @@ impl Store {
         input: SchemaVersionCreate,
     ) -> Result<SchemaVersionCreated> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
-        let mut head = head_lock_in_txn(&transaction, dataset.id).await?;
         let mut faults = Faults::default();
         if let Some(description) = &input.description {
             faults.check(&["description"], crate::model::naming::description(description));
         }
+        let Some(dataset) = dataset_find_in_txn(&transaction, &input.dataset).await? else {
+            faults.push(dataset_not_found(&input.dataset));
+            check_schema_fields(&input.fields, &["fields"], &mut faults);
+            return Err(faults.into_inner().into());
+        };
+        let mut head = head_lock_in_txn(&transaction, dataset.id).await?;
         let newest = newest_in_txn(&transaction, dataset.id).await?;
         let compatibility = newest.map(|newest| compare(&newest.fields.0, &input.fields));
         let fields = SchemaRef::Fields(input.fields);
-        let resolved = resolve_in_txn(&transaction, &dataset, Some(&fields), &mut faults, &["fields"]).await?;
+        let resolved =
+            resolve_in_txn(&transaction, &dataset, Some(&fields), &mut faults, &["fields"]).await?;
         faults.finish()?;
         let schema_version = match resolved {
             Some(Resolved::Existing(existing)) => Some(existing),
             Some(Resolved::New(fields)) if !input.dry_run => {
-                let created = self.insert_in_txn(&transaction, by, &dataset, &mut head, fields, input.description).await?;
+                let created = self
+                    .insert_in_txn(&transaction, by, &dataset, &mut head, fields, input.description)
+                    .await?;
                 let head = dataset_head::ActiveModel {
                     dataset_id: Set(dataset.id),
                     latest_schema_version: Set(head.latest_schema_version),
@@ -90,7 +97,10 @@ impl Store {
             }
             _ => None,
         };
-        Ok(SchemaVersionCreated { schema_version, compatibility })
+        Ok(SchemaVersionCreated {
+            schema_version,
+            compatibility,
+        })
     }
 
     /// Inserts the next schema version and counts it in `head`, which the caller writes.
@@ -114,7 +124,9 @@ impl Store {
             created_by: by.subject.clone(),
             created_at: now,
         };
-        Entity::insert(ActiveModel::from(created.clone())).exec_without_returning(transaction).await?;
+        Entity::insert(ActiveModel::from(created.clone()))
+            .exec_without_returning(transaction)
+            .await?;
         let trail = Trail {
             action: "createSchemaVersion",
             kind: ChangeKind::SchemaVersionCreated,
@@ -131,14 +143,24 @@ impl Store {
         &self,
         keys: &[SchemaVersionKey],
     ) -> Result<HashMap<SchemaVersionKey, SchemaVersion>> {
-        let rows: Vec<SchemaVersion> = rows_by_number(&self.reader, "schema_versions", "version", keys).await?;
-        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.version), row)).collect())
+        let rows: Vec<SchemaVersion> =
+            rows_by_number(&self.reader, "schema_versions", "version", keys).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| ((row.dataset_id, row.version), row))
+            .collect())
     }
 
     /// The newest schema version of each dataset.
-    pub async fn schema_versions_latest(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, SchemaVersion>> {
+    pub async fn schema_versions_latest(
+        &self,
+        ids: &[DatasetId],
+    ) -> Result<HashMap<DatasetId, SchemaVersion>> {
         let pages = self.schema_version_pages(ids, &Page::first(1, None)).await?;
-        Ok(pages.into_iter().filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row))).collect())
+        Ok(pages
+            .into_iter()
+            .filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row)))
+            .collect())
     }
 
     /// The same page of each dataset's schema versions, newest first.
@@ -147,8 +169,15 @@ impl Store {
         ids: &[DatasetId],
         page: &Page<i32>,
     ) -> Result<HashMap<DatasetId, Rows<SchemaVersion>>> {
-        let list = DatasetList { table: "schema_versions", key: "version", descending: true };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &SchemaVersion| (row.dataset_id, row.version)).await
+        let list = DatasetList {
+            table: "schema_versions",
+            key: "version",
+            descending: true,
+        };
+        pages_by_dataset(&self.reader, &list, ids, page, |row: &SchemaVersion| {
+            (row.dataset_id, row.version)
+        })
+        .await
     }
 }
 
@@ -162,16 +191,40 @@ pub(super) async fn resolve_in_txn(
     path: &[&str],
 ) -> Result<Option<Resolved>> {
     match schema {
-        None => Ok(newest_in_txn(transaction, dataset.id).await?.map(Resolved::Existing)),
+        None => Ok(newest_in_txn(transaction, dataset.id)
+            .await?
+            .map(Resolved::Existing)),
         Some(SchemaRef::Version(version)) => {
-            let found = Entity::find_by_id((dataset.id, *version)).one(transaction).await?;
+            let found = Entity::find_by_id((dataset.id, *version))
+                .one(transaction)
+                .await?;
             if found.is_none() {
-                faults.add(path, FaultKind::NotFound, format!("the dataset has no schema version {version}"));
+                faults.add(
+                    path,
+                    FaultKind::NotFound,
+                    format!("the dataset has no schema version {version}"),
+                );
             }
             Ok(found.map(Resolved::Existing))
         }
-        Some(SchemaRef::Fields(fields)) => resolve_fields_in_txn(transaction, dataset, fields, faults, path).await,
+        Some(SchemaRef::Fields(fields)) => {
+            resolve_fields_in_txn(transaction, dataset, fields, faults, path).await
+        }
     }
+}
+
+/// Whether fields can be those of a schema version; adds why not at `path`.
+pub(super) fn check_schema_fields(fields: &[Field], path: &[&str], faults: &mut Faults) -> bool {
+    if fields.is_empty() {
+        faults.invalid(path, "expected at least one field");
+        return false;
+    }
+    let wrong = check_fields(fields);
+    let sound = wrong.is_empty();
+    for (index, field, message) in wrong {
+        faults.invalid(&[path, &[&index.to_string(), field]].concat(), message);
+    }
+    sound
 }
 
 async fn resolve_fields_in_txn(
@@ -181,22 +234,23 @@ async fn resolve_fields_in_txn(
     faults: &mut Faults,
     path: &[&str],
 ) -> Result<Option<Resolved>> {
-    let wrong = check_fields(fields);
-    if !wrong.is_empty() {
-        for (index, field, message) in wrong {
-            let index = index.to_string();
-            faults.invalid(&[path, &[&index, field]].concat(), message);
-        }
+    if !check_schema_fields(fields, path, faults) {
         return Ok(None);
     }
     let same = Column::Checksum.eq(schema_checksum(fields));
-    let same = Entity::find().filter(Column::DatasetId.eq(dataset.id)).filter(same).one(transaction).await?;
+    let same = Entity::find()
+        .filter(Column::DatasetId.eq(dataset.id))
+        .filter(same)
+        .one(transaction)
+        .await?;
     if let Some(same) = same {
         return Ok(Some(Resolved::Existing(same)));
     }
     if let Some(newest) = newest_in_txn(transaction, dataset.id).await? {
         let compatibility = compare(&newest.fields.0, fields);
-        if compatibility.kind == CompatibilityKind::Breaking && dataset.compatibility == CompatibilityMode::Additive {
+        if compatibility.kind == CompatibilityKind::Breaking
+            && dataset.compatibility == CompatibilityMode::Additive
+        {
             let message = format!("the fields cannot follow schema version {}", newest.version);
             let Compatibility { reasons, plan, .. } = compatibility;
             faults.add(path, FaultKind::SchemaIncompatible { reasons, plan }, message);

@@ -47,7 +47,9 @@ impl Store {
         let head = head_lock_in_txn(&transaction, dataset.id).await?;
         let now = self.clock.now();
         let mut faults = Faults::default();
-        let name = faults.check(&["name"], naming::snapshot_name(&input.name)).unwrap_or_default();
+        let name = faults
+            .check(&["name"], naming::snapshot_name(&input.name))
+            .unwrap_or_default();
         if let Some(description) = &input.description {
             faults.check(&["description"], naming::description(description));
         }
@@ -59,8 +61,14 @@ impl Store {
         }
         let at = input.at.unwrap_or(ManifestRef::Version(head.latest_version));
         let manifest = pinned_in_txn(&transaction, dataset.id, at, &mut faults).await?;
-        let existing = Entity::find().filter(Column::DatasetId.eq(dataset.id)).filter(Column::Name.eq(&name));
-        let existing = if faults.is_empty() { existing.one(&transaction).await? } else { None };
+        let existing = Entity::find()
+            .filter(Column::DatasetId.eq(dataset.id))
+            .filter(Column::Name.eq(&name));
+        let existing = if faults.is_empty() {
+            existing.one(&transaction).await?
+        } else {
+            None
+        };
         if let (Some(existing), Some(manifest)) = (&existing, &manifest) {
             let asked = (manifest.version, &input.description, input.expires_at);
             if (existing.version, &existing.description, existing.expires_at) == asked {
@@ -80,7 +88,9 @@ impl Store {
             created_at: now,
             expires_at: input.expires_at,
         };
-        Entity::insert(ActiveModel::from(snapshot.clone())).exec_without_returning(&transaction).await?;
+        Entity::insert(ActiveModel::from(snapshot.clone()))
+            .exec_without_returning(&transaction)
+            .await?;
         let trail = trail("createSnapshot", ChangeKind::SnapshotCreated, &dataset, &snapshot);
         self.trail_in_txn(&transaction, by, now, trail).await?;
         transaction.commit().await?;
@@ -88,20 +98,35 @@ impl Store {
     }
 
     /// Removes a pin; returns what it was.
-    pub async fn snapshot_delete(&self, by: &Requester, dataset: &DatasetRef, name: &str) -> Result<Snapshot> {
+    pub async fn snapshot_delete(
+        &self,
+        by: &Requester,
+        dataset: &DatasetRef,
+        name: &str,
+    ) -> Result<Snapshot> {
         let transaction = self.begin().await?;
         let dataset = dataset_get_in_txn(&transaction, dataset).await?;
         head_lock_in_txn(&transaction, dataset.id).await?;
-        let not_found = || Fault::not_found(&["name"], "expected the name of an existing snapshot of the dataset");
+        let not_found = || {
+            Fault::not_found(
+                &["name"],
+                "expected the name of an existing snapshot of the dataset",
+            )
+        };
         let name = naming::snapshot_name(name).map_err(|_| not_found())?;
-        let found = Entity::find().filter(Column::DatasetId.eq(dataset.id)).filter(Column::Name.eq(name));
+        let found = Entity::find()
+            .filter(Column::DatasetId.eq(dataset.id))
+            .filter(Column::Name.eq(name));
         let snapshot = found.one(&transaction).await?.ok_or_else(not_found)?;
-        let deleted = Entity::delete_by_id((snapshot.dataset_id, snapshot.id)).exec(&transaction).await?;
+        let deleted = Entity::delete_by_id((snapshot.dataset_id, snapshot.id))
+            .exec(&transaction)
+            .await?;
         if deleted.rows_affected != 1 {
             return Err(not_found().into());
         }
         let trail = trail("deleteSnapshot", ChangeKind::SnapshotDeleted, &dataset, &snapshot);
-        self.trail_in_txn(&transaction, by, self.clock.now(), trail).await?;
+        self.trail_in_txn(&transaction, by, self.clock.now(), trail)
+            .await?;
         transaction.commit().await?;
         Ok(snapshot)
     }
@@ -110,7 +135,10 @@ impl Store {
     pub async fn snapshots_by_key(&self, keys: &[SnapshotKey]) -> Result<HashMap<SnapshotKey, Snapshot>> {
         let keys = keys.iter().map(|(dataset, id)| (*dataset, id.0));
         let rows: Vec<Snapshot> = rows_by_id(&self.reader, "snapshots", keys).await?;
-        Ok(rows.into_iter().map(|row| ((row.dataset_id, row.id), row)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| ((row.dataset_id, row.id), row))
+            .collect())
     }
 
     /// The same page of each dataset's snapshots, by name.
@@ -119,8 +147,15 @@ impl Store {
         ids: &[DatasetId],
         page: &Page<String>,
     ) -> Result<HashMap<DatasetId, Rows<Snapshot>>> {
-        let list = DatasetList { table: "snapshots", key: "name", descending: false };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &Snapshot| (row.dataset_id, row.name.clone())).await
+        let list = DatasetList {
+            table: "snapshots",
+            key: "name",
+            descending: false,
+        };
+        pages_by_dataset(&self.reader, &list, ids, page, |row: &Snapshot| {
+            (row.dataset_id, row.name.clone())
+        })
+        .await
     }
 
     /// How many snapshots each dataset has.
@@ -135,9 +170,14 @@ async fn pinned_in_txn(
     at: ManifestRef,
     faults: &mut Faults,
 ) -> Result<Option<Manifest>> {
-    let found = manifests_resolve_in_txn(transaction, &[(id, at.clone())]).await?.remove(&(id, at));
+    let found = manifests_resolve_in_txn(transaction, &[(id, at.clone())])
+        .await?
+        .remove(&(id, at));
     match &found {
-        None => faults.push(Fault::not_found(&["at"], "expected a published version of the dataset")),
+        None => faults.push(Fault::not_found(
+            &["at"],
+            "expected a published version of the dataset",
+        )),
         Some(manifest) if manifest.expired_at.is_some() => {
             faults.invalid(&["at"], format!("version {} has expired", manifest.version));
         }
@@ -147,6 +187,13 @@ async fn pinned_in_txn(
 }
 
 fn trail<'a>(action: &'static str, kind: ChangeKind, dataset: &'a Dataset, snapshot: &Snapshot) -> Trail<'a> {
-    let detail = json!({ "snapshot": snapshot.name, "version": snapshot.version, "expiresAt": snapshot.expires_at });
-    Trail { action, kind, dataset: Some(dataset), version: None, detail }
+    let detail =
+        json!({ "snapshot": snapshot.name, "version": snapshot.version, "expiresAt": snapshot.expires_at });
+    Trail {
+        action,
+        kind,
+        dataset: Some(dataset),
+        version: None,
+        detail,
+    }
 }

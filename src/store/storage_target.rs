@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::{ChangeKind, StorageKind};
@@ -37,8 +37,12 @@ pub struct StorageTargetUpsert {
 
 impl Store {
     /// Creates a storage target, or brings the one with the same id or name to what is asked.
-    pub async fn storage_target_upsert(&self, by: &Requester, input: StorageTargetUpsert) -> Result<StorageTarget> {
-        let input = checked(input)?;
+    pub async fn storage_target_upsert(
+        &self,
+        by: &Requester,
+        input: StorageTargetUpsert,
+    ) -> Result<StorageTarget> {
+        let input = self.checked(input).await?;
         match self.storage_target_upsert_once(by, &input).await {
             // Someone else has just created it; now it can be brought to what is asked.
             Err(StoreError::Database(error)) if backend::violates(&error, backend::STORAGE_TARGET_NAME) => {
@@ -48,15 +52,20 @@ impl Store {
         }
     }
 
-    async fn storage_target_upsert_once(&self, by: &Requester, input: &StorageTargetUpsert) -> Result<StorageTarget> {
+    async fn storage_target_upsert_once(
+        &self,
+        by: &Requester,
+        input: &StorageTargetUpsert,
+    ) -> Result<StorageTarget> {
         let transaction = self.begin().await?;
         let named = find_by_name(&transaction, &input.name).await?;
         let existing = match &input.id {
             None => named,
             Some(id) => {
                 let existing = storage_target_find_in_txn(&transaction, id).await?;
-                let existing = existing
-                    .ok_or_else(|| Fault::not_found(&["id"], "expected the id of an existing storage target"))?;
+                let existing = existing.ok_or_else(|| {
+                    Fault::not_found(&["id"], "expected the id of an existing storage target")
+                })?;
                 if named.is_some_and(|named| named.id != existing.id) {
                     let message = format!("another storage target is called {:?}", input.name);
                     return Err(Fault::new(&["name"], FaultKind::AlreadyExists, message).into());
@@ -110,7 +119,10 @@ impl Store {
         &self,
         ids: &[StorageTargetId],
     ) -> Result<HashMap<StorageTargetId, StorageTarget>> {
-        let targets = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(&self.reader).await?;
+        let targets = Entity::find()
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .all(&self.reader)
+            .await?;
         Ok(targets.into_iter().map(|target| (target.id, target)).collect())
     }
 
@@ -130,7 +142,11 @@ impl Store {
         if let Some(before) = &page.before {
             select = select.filter(Column::Name.lt(before));
         }
-        let order = if page.backwards { sea_orm::Order::Desc } else { sea_orm::Order::Asc };
+        let order = if page.backwards {
+            sea_orm::Order::Desc
+        } else {
+            sea_orm::Order::Asc
+        };
         let rows = select.order_by(Column::Name, order).all(&self.reader).await?;
         Ok(Rows::from_query(page, rows))
     }
@@ -153,13 +169,22 @@ pub(super) async fn storage_target_find_in_txn(
     Ok(match target {
         StorageTargetRef::Id(id) => Entity::find_by_id(*id).one(connection).await?,
         StorageTargetRef::Name(name) if naming::target_name(name).is_err() => None,
-        StorageTargetRef::Name(name) => Entity::find().filter(Column::Name.eq(name)).one(connection).await?,
+        StorageTargetRef::Name(name) => {
+            Entity::find()
+                .filter(Column::Name.eq(name))
+                .one(connection)
+                .await?
+        }
         StorageTargetRef::Unknown(_) => None,
     })
 }
 
 async fn find_by_name(transaction: &DatabaseTransaction, name: &str) -> Result<Option<StorageTarget>> {
-    Ok(Entity::find().filter(Column::Name.eq(name)).lock_exclusive().one(transaction).await?)
+    Ok(Entity::find()
+        .filter(Column::Name.eq(name))
+        .lock_exclusive()
+        .one(transaction)
+        .await?)
 }
 
 fn is_as_asked(target: &StorageTarget, input: &StorageTargetUpsert) -> bool {
@@ -170,8 +195,25 @@ fn is_as_asked(target: &StorageTarget, input: &StorageTargetUpsert) -> bool {
         && Some(&target.config) == input.config.as_ref()
 }
 
-fn checked(input: StorageTargetUpsert) -> Result<StorageTargetUpsert> {
-    let mut faults = Faults::default();
+impl Store {
+    /// The input as it is written; refuses what is wrong with it.
+    async fn checked(&self, input: StorageTargetUpsert) -> Result<StorageTargetUpsert> {
+        let mut faults = Faults::default();
+        if let Some(id) = &input.id
+            && self.storage_target_find(id).await?.is_none()
+        {
+            faults.push(Fault::not_found(
+                &["id"],
+                "expected the id of an existing storage target",
+            ));
+        }
+        let input = normalised(input, &mut faults);
+        faults.finish()?;
+        Ok(input)
+    }
+}
+
+fn normalised(input: StorageTargetUpsert, faults: &mut Faults) -> StorageTargetUpsert {
     let name = faults.check(&["name"], naming::target_name(&input.name));
     let base_uri = faults.check(&["baseUri"], naming::base_uri(input.kind, &input.base_uri));
     if let Some(description) = &input.description {
@@ -182,11 +224,12 @@ fn checked(input: StorageTargetUpsert) -> Result<StorageTargetUpsert> {
         let message = format!("{secret} looks like a secret; name where the secret is kept instead");
         faults.invalid(&["config"], message);
     }
-    faults.finish()?;
-    Ok(StorageTargetUpsert {
+    StorageTargetUpsert {
+        id: input.id,
         name: name.unwrap_or_default(),
+        kind: input.kind,
         base_uri: base_uri.unwrap_or_default(),
+        description: input.description,
         config: Some(config),
-        ..StorageTargetUpsert { id: input.id, kind: input.kind, description: input.description, name: String::new(), base_uri: String::new(), config: None }
-    })
+    }
 }

@@ -33,8 +33,15 @@ impl Store {
         now: Timestamp,
         trail: Trail<'_>,
     ) -> Result<(), DbErr> {
-        let Trail { action, kind, dataset, version, detail } = trail;
-        self.audit_row_in_txn(transaction, by, now, action, dataset, detail.clone()).await?;
+        let Trail {
+            action,
+            kind,
+            dataset,
+            version,
+            detail,
+        } = trail;
+        self.audit_row_in_txn(transaction, by, now, action, dataset, detail.clone())
+            .await?;
         let change = change::ActiveModel {
             sequence: NotSet,
             transaction_id: NotSet,
@@ -44,7 +51,9 @@ impl Store {
             payload: Set(detail),
             occurred_at: Set(now),
         };
-        change::Entity::insert(change).exec_without_returning(transaction).await?;
+        change::Entity::insert(change)
+            .exec_without_returning(transaction)
+            .await?;
         Ok(())
     }
 
@@ -59,7 +68,8 @@ impl Store {
         dataset: &dataset::Model,
         detail: Json,
     ) -> Result<(), DbErr> {
-        self.audit_row_in_txn(transaction, by, now, action, Some(dataset), detail).await
+        self.audit_row_in_txn(transaction, by, now, action, Some(dataset), detail)
+            .await
     }
 
     async fn audit_row_in_txn(
@@ -82,7 +92,9 @@ impl Store {
             detail: Set(detail),
             occurred_at: Set(now),
         };
-        audit_event::Entity::insert(event).exec_without_returning(transaction).await?;
+        audit_event::Entity::insert(event)
+            .exec_without_returning(transaction)
+            .await?;
         Ok(())
     }
 }

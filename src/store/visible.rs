@@ -17,8 +17,7 @@ use super::{Page, Result, StoreError};
 use crate::model::span;
 
 /// What the branches speak of: a manifest, and the head of its dataset.
-pub(super) const PARENTS: &str =
-    "timestore.manifests as parent join timestore.dataset_heads as head on head.dataset_id = parent.dataset_id";
+pub(super) const PARENTS: &str = "timestore.manifests as parent join timestore.dataset_heads as head on head.dataset_id = parent.dataset_id";
 
 /// The columns of a partition, without those that are read only on demand.
 pub(super) const COLUMNS: &str = "parent.version as manifest_version, child.dataset_id, child.id, \
@@ -45,7 +44,10 @@ struct Readable {
 impl Scope {
     /// The versions among `keys` that exist; fails where the history of one has expired.
     pub(super) async fn find(connection: &impl ConnectionTrait, keys: &[ManifestKey]) -> Result<Self> {
-        let mut scope = Self { keys: Vec::with_capacity(keys.len()), span_classes: 0 };
+        let mut scope = Self {
+            keys: Vec::with_capacity(keys.len()),
+            span_classes: 0,
+        };
         for relation in relations(connection, manifest_columns(keys)) {
             let text = format!(
                 "select parent.dataset_id, parent.version, parent.expired_at is not null as expired, head.span_classes \
@@ -69,14 +71,24 @@ impl Scope {
     }
 
     /// One condition on `child` for each span class and case: the file is visible at `parent`, and overlaps the window.
-    pub(super) fn branches(&self, sql: &mut Sql, window: Option<(Timestamp, Timestamp)>, more: &[String]) -> Vec<String> {
+    pub(super) fn branches(
+        &self,
+        sql: &mut Sql,
+        window: Option<(Timestamp, Timestamp)>,
+        more: &[String],
+    ) -> Vec<String> {
         let bounds = window.map(|(from, to)| (from, sql.bind(from), sql.bind(to)));
         let mut branches = Vec::new();
         for class in span::classes(self.span_classes) {
-            let mut own = vec!["child.dataset_id = parent.dataset_id".to_owned(), format!("child.span_class = {class}")];
+            let mut own = vec![
+                "child.dataset_id = parent.dataset_id".to_owned(),
+                format!("child.span_class = {class}"),
+            ];
             if let Some((from, bound_from, bound_to)) = &bounds {
                 let earliest = sql.bind(span::lower_bound(*from, class));
-                own.push(format!("child.start_time >= {earliest} and child.start_time <= {bound_to}"));
+                own.push(format!(
+                    "child.start_time >= {earliest} and child.start_time <= {bound_to}"
+                ));
                 own.push(format!("child.end_time >= {bound_from}"));
             }
             own.extend_from_slice(more);
@@ -106,7 +118,11 @@ pub(super) fn position(sql: &mut Sql, page: &Page<PartitionPosition>) -> (Vec<St
 }
 
 /// The error of reading a version whose history has expired.
-async fn expired(connection: &impl ConnectionTrait, dataset_id: DatasetId, version: i32) -> Result<StoreError> {
+async fn expired(
+    connection: &impl ConnectionTrait,
+    dataset_id: DatasetId,
+    version: i32,
+) -> Result<StoreError> {
     let mut sql = Sql::new(connection);
     let text = format!(
         "select min(version) from timestore.manifests where dataset_id = {} and expired_at is null",
@@ -114,13 +130,22 @@ async fn expired(connection: &impl ConnectionTrait, dataset_id: DatasetId, versi
     );
     let rows = sql.rows(connection, text).await?;
     let oldest: Option<i32> = rows.first().map_or(Ok(None), |row| row.try_get_by_index(0))?;
-    Ok(StoreError::Expired { version, oldest: oldest.unwrap_or_default() })
+    Ok(StoreError::Expired {
+        version,
+        oldest: oldest.unwrap_or_default(),
+    })
 }
 
 fn manifest_columns(keys: &[ManifestKey]) -> Vec<(&'static str, Column)> {
     vec![
-        ("dataset_id", Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect())),
-        ("version", Column::Int(keys.iter().map(|(_, version)| *version).collect())),
+        (
+            "dataset_id",
+            Column::Uuid(keys.iter().map(|(dataset, _)| dataset.0).collect()),
+        ),
+        (
+            "version",
+            Column::Int(keys.iter().map(|(_, version)| *version).collect()),
+        ),
     ]
 }
 

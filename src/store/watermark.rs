@@ -29,7 +29,10 @@ impl Store {
         let select = Entity::find().filter(Column::DatasetId.is_in(ids.iter().copied()));
         let mut watermarks: HashMap<DatasetId, Vec<Watermark>> = HashMap::new();
         for watermark in select.order_by_asc(Column::Source).all(&self.reader).await? {
-            watermarks.entry(watermark.dataset_id).or_default().push(watermark);
+            watermarks
+                .entry(watermark.dataset_id)
+                .or_default()
+                .push(watermark);
         }
         Ok(watermarks)
     }
@@ -42,17 +45,28 @@ pub(super) async fn watermark_check_in_txn(
     advance: &WatermarkAdvance,
     faults: &mut Faults,
 ) -> Result<Option<Watermark>> {
-    if faults.check(&["watermark", "source"], naming::source(&advance.source)).is_none() {
+    if faults
+        .check(&["watermark", "source"], naming::source(&advance.source))
+        .is_none()
+    {
         return Ok(None);
     }
-    let before = Entity::find_by_id((id, advance.source.clone())).one(transaction).await?;
+    let before = Entity::find_by_id((id, advance.source.clone()))
+        .one(transaction)
+        .await?;
     let highest = before.as_ref().and_then(|watermark| watermark.fencing_token);
     // Once a source is fenced, a publisher without a token is as late as one with a lower token.
     if let Some(highest) = highest
         && advance.fencing_token.is_none_or(|token| token < highest)
     {
         let message = format!("a publisher with the fencing token {highest} has taken over");
-        faults.add(&["watermark", "fencingToken"], FaultKind::FencedOut { fencing_token: highest }, message);
+        faults.add(
+            &["watermark", "fencingToken"],
+            FaultKind::FencedOut {
+                fencing_token: highest,
+            },
+            message,
+        );
     }
     Ok(before)
 }
@@ -67,12 +81,16 @@ pub(super) async fn watermark_advance_in_txn(
     version: Option<i32>,
     now: Timestamp,
 ) -> Result<()> {
-    let sealed_through = before.as_ref().map_or(advance.sealed_through, |w| w.sealed_through.max(advance.sealed_through));
+    let sealed_through = before.as_ref().map_or(advance.sealed_through, |w| {
+        w.sealed_through.max(advance.sealed_through)
+    });
     let watermark = Watermark {
         dataset_id: id,
         source: advance.source.clone(),
         sealed_through,
-        fencing_token: advance.fencing_token.max(before.as_ref().and_then(|w| w.fencing_token)),
+        fencing_token: advance
+            .fencing_token
+            .max(before.as_ref().and_then(|w| w.fencing_token)),
         records: before.as_ref().map_or(0, |w| w.records).saturating_add(rows),
         version: version.or(before.as_ref().and_then(|w| w.version)),
         updated_at: now,

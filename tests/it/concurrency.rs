@@ -36,12 +36,20 @@ async fn versions_are_without_gaps_in_commit_order_under_many_publishers(databas
         publishers.spawn(async move {
             for n in 0..10 {
                 let path = format!("{publisher}/{n}.parquet");
-                store.manifest_publish(&ann(), append(id, &path, n)).await.unwrap();
+                store
+                    .manifest_publish(&ann(), append(id, &path, n))
+                    .await
+                    .unwrap();
             }
         });
     }
     publishers.join_all().await;
-    let page = store.manifest_pages(&[id], &Page::first(100, None)).await.unwrap().remove(&id).unwrap();
+    let page = store
+        .manifest_pages(&[id], &Page::first(100, None))
+        .await
+        .unwrap()
+        .remove(&id)
+        .unwrap();
     let versions: Vec<i32> = page.rows.iter().map(|manifest| manifest.version).collect();
     assert_eq!(versions, (1..=60).rev().collect::<Vec<_>>());
     for pair in page.rows.windows(2) {
@@ -70,7 +78,10 @@ async fn published_at_increases_though_the_clock_goes_back(database: TestDatabas
     let id = dataset(&store, "backwards").await.id;
     let mut last = None;
     for n in 0..5 {
-        let published = store.manifest_publish(&ann(), append(id, &format!("{n}.parquet"), n)).await.unwrap();
+        let published = store
+            .manifest_publish(&ann(), append(id, &format!("{n}.parquet"), n))
+            .await
+            .unwrap();
         let published_at = Some(published.manifest.unwrap().published_at);
         assert!(published_at > last);
         last = published_at;
@@ -85,7 +96,10 @@ async fn publishers_and_compactors_lose_no_row(database: TestDatabase) {
         let store = database.store().await;
         workers.spawn(async move {
             for n in 0..15 {
-                store.manifest_publish(&ann(), append(id, &format!("{publisher}/{n}.parquet"), n)).await.unwrap();
+                store
+                    .manifest_publish(&ann(), append(id, &format!("{publisher}/{n}.parquet"), n))
+                    .await
+                    .unwrap();
             }
         });
     }
@@ -94,8 +108,16 @@ async fn publishers_and_compactors_lose_no_row(database: TestDatabase) {
         workers.spawn(async move {
             for n in 0..10 {
                 let version = store.dataset_heads(&[id]).await.unwrap()[&id].latest_version;
-                let live = if version == 0 { Vec::new() } else { paths(&store, id, version).await };
-                let small: Vec<&String> = live.iter().filter(|path| !path.starts_with("compacted")).take(4).collect();
+                let live = if version == 0 {
+                    Vec::new()
+                } else {
+                    paths(&store, id, version).await
+                };
+                let small: Vec<&String> = live
+                    .iter()
+                    .filter(|path| !path.starts_with("compacted"))
+                    .take(4)
+                    .collect();
                 if small.is_empty() {
                     continue;
                 }
@@ -109,10 +131,18 @@ async fn publishers_and_compactors_lose_no_row(database: TestDatabase) {
                 match store.manifest_publish(&ann(), compact).await {
                     Ok(_) => {}
                     Err(StoreError::Refused(refusal)) => {
-                        let [fault] = &refusal.0[..] else { panic!("{refusal}") };
-                        let FaultKind::PartitionsNotLive { partitions, .. } = &fault.kind else { panic!("{refusal}") };
+                        let [fault] = &refusal.0[..] else {
+                            panic!("{refusal}")
+                        };
+                        let FaultKind::PartitionsNotLive { partitions, .. } = &fault.kind else {
+                            panic!("{refusal}")
+                        };
                         assert!(partitions.iter().all(|gone| gone.removed_version.is_some()));
-                        assert!(partitions.iter().all(|gone| gone.removed_by.as_deref() == Some("ann")));
+                        assert!(
+                            partitions
+                                .iter()
+                                .all(|gone| gone.removed_by.as_deref() == Some("ann"))
+                        );
                     }
                     Err(error) => panic!("{error:?}"),
                 }
@@ -122,7 +152,10 @@ async fn publishers_and_compactors_lose_no_row(database: TestDatabase) {
     workers.join_all().await;
     let head = &store.dataset_heads(&[id]).await.unwrap()[&id];
     assert_eq!(head.total_rows, 45);
-    assert_eq!(usize::try_from(head.partition_count).unwrap(), paths(&store, id, head.latest_version).await.len());
+    assert_eq!(
+        usize::try_from(head.partition_count).unwrap(),
+        paths(&store, id, head.latest_version).await.len()
+    );
 }
 
 async fn the_same_key_sent_twice_at_once_publishes_once(database: TestDatabase) {
@@ -135,7 +168,10 @@ async fn the_same_key_sent_twice_at_once_publishes_once(database: TestDatabase) 
         };
         let (one, other) = (database.store().await, database.store().await);
         let (by, again) = (ann(), keyed.clone());
-        let (one, other) = tokio::join!(one.manifest_publish(&by, keyed), other.manifest_publish(&by, again));
+        let (one, other) = tokio::join!(
+            one.manifest_publish(&by, keyed),
+            other.manifest_publish(&by, again)
+        );
         let (one, other) = (one.unwrap(), other.unwrap());
         assert!(one.replayed ^ other.replayed);
         assert_eq!(one.manifest, other.manifest);
@@ -146,7 +182,10 @@ async fn the_same_key_sent_twice_at_once_publishes_once(database: TestDatabase) 
 async fn an_answer_that_got_lost_can_be_asked_for(database: TestDatabase) {
     let store = database.store().await;
     let id = dataset(&store, "lost").await.id;
-    let keyed = ManifestPublish { idempotency_key: Some("mine".to_owned()), ..append(id, "a.parquet", 0) };
+    let keyed = ManifestPublish {
+        idempotency_key: Some("mine".to_owned()),
+        ..append(id, "a.parquet", 0)
+    };
     let named = DatasetRef::Id(id);
     let status = || store.commit_status(&named, "mine");
     assert!(matches!(status().await.unwrap(), CommitStatus::NotSeen));
@@ -171,10 +210,14 @@ async fn an_answer_that_got_lost_can_be_asked_for(database: TestDatabase) {
     }
     let published = store.manifest_publish(&ann(), keyed).await.unwrap();
     assert_eq!(published.manifest.unwrap().version, 1);
-    assert!(matches!(status().await.unwrap(), CommitStatus::Committed(Some(manifest)) if manifest.version == 1));
+    assert!(
+        matches!(status().await.unwrap(), CommitStatus::Committed(Some(manifest)) if manifest.version == 1)
+    );
 }
 
-async fn requests_for_several_datasets_in_any_order_do_not_wait_for_each_other_forever(database: TestDatabase) {
+async fn requests_for_several_datasets_in_any_order_do_not_wait_for_each_other_forever(
+    database: TestDatabase,
+) {
     let store = database.store().await;
     let mut ids = Vec::new();
     for slug in ["one", "two", "three"] {
@@ -206,8 +249,15 @@ async fn editors_and_publishers_do_not_conflict(database: TestDatabase) {
     use timestore_gateway::store::dataset_write::DatasetUpdate;
     let store = database.store().await;
     let before = dataset(&store, "edited").await;
-    store.manifest_publish(&ann(), append(before.id, "a.parquet", 0)).await.unwrap();
-    let after_publish = store.dataset_find(&DatasetRef::Id(before.id)).await.unwrap().unwrap();
+    store
+        .manifest_publish(&ann(), append(before.id, "a.parquet", 0))
+        .await
+        .unwrap();
+    let after_publish = store
+        .dataset_find(&DatasetRef::Id(before.id))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(after_publish, before, "a publish never writes the dataset's row");
     let edit = DatasetUpdate {
         dataset: DatasetRef::Id(before.id),
@@ -232,27 +282,47 @@ async fn a_reader_of_the_feed_misses_no_change_under_concurrent_writers(database
         let id = dataset(&store, &format!("feed-{publisher}")).await.id;
         publishers.spawn(async move {
             for n in 0..10 {
-                store.manifest_publish(&ann(), append(id, &format!("{n}.parquet"), n)).await.unwrap();
+                store
+                    .manifest_publish(&ann(), append(id, &format!("{n}.parquet"), n))
+                    .await
+                    .unwrap();
             }
         });
     }
     let mut seen = Vec::new();
     let mut page = Page::first(7, None);
-    loop {
-        let done = publishers.is_empty();
-        while publishers.try_join_next().is_some() {}
-        let rows = store.change_page(&page).await.unwrap();
-        let last = rows.rows.last().map(|change| (change.transaction_id, change.sequence));
-        page.after = last.or(page.after);
-        seen.extend(rows.rows.into_iter().filter(|change| change.version.is_some()));
-        if done && !rows.has_more {
-            break;
+    // The feed may hold changes back for a while, since any transaction of the server could come before them.
+    let all = async {
+        while seen.len() < 40 {
+            while publishers.try_join_next().is_some() {}
+            let rows = store.change_page(&page).await.unwrap();
+            let last = rows
+                .rows
+                .last()
+                .map(|change| (change.transaction_id, change.sequence));
+            page.after = last.or(page.after);
+            seen.extend(rows.rows.into_iter().filter(|change| change.version.is_some()));
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), all)
+        .await
+        .expect("all changes in the end");
     assert_eq!(seen.len(), 40);
-    for publisher in seen.iter().map(|change| change.dataset_id).collect::<std::collections::HashSet<_>>() {
-        let versions: Vec<_> = seen.iter().filter(|change| change.dataset_id == publisher).map(|change| change.version).collect();
-        assert_eq!(versions, (1..=10).map(Some).collect::<Vec<_>>(), "in commit order");
+    for publisher in seen
+        .iter()
+        .map(|change| change.dataset_id)
+        .collect::<std::collections::HashSet<_>>()
+    {
+        let versions: Vec<_> = seen
+            .iter()
+            .filter(|change| change.dataset_id == publisher)
+            .map(|change| change.version)
+            .collect();
+        assert_eq!(
+            versions,
+            (1..=10).map(Some).collect::<Vec<_>>(),
+            "in commit order"
+        );
     }
 }

@@ -27,13 +27,20 @@ async fn the_erd_in_the_docs_is_that_of_the_real_tables() {
 
 async fn erd() -> String {
     let database = postgres::empty().await;
-    Migrator::connect(database.url()).await.unwrap().up(None).await.unwrap();
+    Migrator::connect(database.url())
+        .await
+        .unwrap()
+        .up(None)
+        .await
+        .unwrap();
     let connection = Database::connect(database.url()).await.unwrap();
     let query = async |sql: &str| {
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let rows = connection.query_all_raw(statement).await.unwrap();
         let read = |row: &sea_orm::QueryResult| {
-            (0..4).map(|n| row.try_get_by_index::<String>(n).unwrap()).collect::<Vec<_>>()
+            (0..4)
+                .map(|n| row.try_get_by_index::<String>(n).unwrap())
+                .collect::<Vec<_>>()
         };
         rows.iter().map(read).collect::<Vec<_>>()
     };
@@ -62,12 +69,25 @@ async fn erd() -> String {
     }
     let mut erd = "```mermaid\nerDiagram\n".to_owned();
     for key in &keys {
-        writeln!(erd, "    {} ||--{} {} : \"{}\"", key[1], if key[3] == "|o" { "o|" } else { "o{" }, key[0], key[2]).unwrap();
+        writeln!(
+            erd,
+            "    {} ||--{} {} : \"{}\"",
+            key[1],
+            if key[3] == "|o" { "o|" } else { "o{" },
+            key[0],
+            key[2]
+        )
+        .unwrap();
     }
     for (table, columns) in tables {
         writeln!(erd, "    {table} {{").unwrap();
         for column in columns {
-            writeln!(erd, "        {}", format!("{} {} {}", column[2], column[1], column[3]).trim_end()).unwrap();
+            writeln!(
+                erd,
+                "        {}",
+                format!("{} {} {}", column[2], column[1], column[3]).trim_end()
+            )
+            .unwrap();
         }
         writeln!(erd, "    }}").unwrap();
     }

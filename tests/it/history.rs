@@ -15,7 +15,7 @@ use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, Draft
 use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
-use timestore_gateway::store::{DatasetRef, Page, PartitionRef, Store, StorageTargetRef, StoreError};
+use timestore_gateway::store::{DatasetRef, Page, PartitionRef, StorageTargetRef, Store, StoreError};
 
 use crate::support::database::TestDatabase;
 
@@ -61,14 +61,24 @@ fn every_version_of_a_random_history_is_what_the_model_says_on_postgres() {
 }
 
 fn check<F: Future<Output = TestDatabase>>(database: impl Fn() -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let database = runtime.block_on(database());
     let store = runtime.block_on(database.store());
-    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let case = std::cell::Cell::new(0);
     let result = runner.run(&steps(), |steps| {
         case.set(case.get() + 1);
-        runtime.block_on(History::new(&store, case.get())).run(&runtime, &steps);
+        runtime
+            .block_on(History::new(&store, case.get()))
+            .run(&runtime, &steps);
         Ok(())
     });
     if let Err(failure) = result {
@@ -85,7 +95,10 @@ struct History<'a> {
 }
 
 fn by() -> Requester {
-    Requester { subject: Some("ann".to_owned()), scopes: Vec::new() }
+    Requester {
+        subject: Some("ann".to_owned()),
+        scopes: Vec::new(),
+    }
 }
 
 fn minute(n: i64) -> DateTime<Utc> {
@@ -115,7 +128,12 @@ impl<'a> History<'a> {
             metadata: None,
         };
         let dataset = store.dataset_create(&by(), dataset).await.unwrap();
-        Self { store, dataset, versions: vec![Files::new()], paths: 0 }
+        Self {
+            store,
+            dataset,
+            versions: vec![Files::new()],
+            paths: 0,
+        }
     }
 
     fn run(mut self, runtime: &tokio::runtime::Runtime, steps: &[Step]) {
@@ -142,7 +160,10 @@ impl<'a> History<'a> {
         if live.is_empty() {
             return BTreeSet::new();
         }
-        picks.iter().map(|pick| live[usize::from(*pick) % live.len()].clone()).collect()
+        picks
+            .iter()
+            .map(|pick| live[usize::from(*pick) % live.len()].clone())
+            .collect()
     }
 
     fn files(&self, files: &[(u8, u8, u8)]) -> Files {
@@ -150,7 +171,16 @@ impl<'a> History<'a> {
         let file = |&(path, start, length): &(u8, u8, u8)| {
             let size = i64::from(path) + 10 * i64::from(start);
             let length = lengths[usize::from(length)];
-            (format!("f/{path}.parquet"), (i64::from(start), length, size, size * 100, format!("sum-{size}-{length}")))
+            (
+                format!("f/{path}.parquet"),
+                (
+                    i64::from(start),
+                    length,
+                    size,
+                    size * 100,
+                    format!("sum-{size}-{length}"),
+                ),
+            )
         };
         files.iter().map(file).collect()
     }
@@ -159,7 +189,8 @@ impl<'a> History<'a> {
         match step {
             Step::Append(files) => {
                 let files = self.files(files);
-                self.publish(ManifestOperation::Append, &BTreeSet::new(), files).await;
+                self.publish(ManifestOperation::Append, &BTreeSet::new(), files)
+                    .await;
             }
             Step::Replace(picks, files) => {
                 let (removed, files) = (self.picked(picks), self.files(files));
@@ -167,7 +198,8 @@ impl<'a> History<'a> {
             }
             Step::Delete(picks) => {
                 let removed = self.picked(picks);
-                self.publish(ManifestOperation::Delete, &removed, Files::new()).await;
+                self.publish(ManifestOperation::Delete, &removed, Files::new())
+                    .await;
             }
             Step::Compact(picks) => {
                 let removed = self.picked(picks);
@@ -177,8 +209,15 @@ impl<'a> History<'a> {
                 let end = gone.iter().map(|file| file.0 + file.1).max().unwrap_or_default();
                 self.paths += 1;
                 let path = format!("compacted/{}.parquet", self.paths);
-                let file = (start, end - start, rows, rows * 50, format!("compacted-{}", self.paths));
-                self.publish(ManifestOperation::Compact, &removed, Files::from([(path, file)])).await;
+                let file = (
+                    start,
+                    end - start,
+                    rows,
+                    rows * 50,
+                    format!("compacted-{}", self.paths),
+                );
+                self.publish(ManifestOperation::Compact, &removed, Files::from([(path, file)]))
+                    .await;
             }
             Step::Draft(files, picks) => {
                 let (removed, files) = (self.picked(picks), self.files(files));
@@ -194,13 +233,22 @@ impl<'a> History<'a> {
                 };
                 let result = self.store.dataset_rollback(&by(), input).await;
                 let possible = to > 0 && to < self.versions.len() - 1;
-                self.arrived(result.map(|published| published.manifest.unwrap().version), possible, self.versions[to].clone());
+                self.arrived(
+                    result.map(|published| published.manifest.unwrap().version),
+                    possible,
+                    self.versions[to].clone(),
+                );
             }
         }
     }
 
     /// What a publish should come to: whether it is granted, and the files after it.
-    fn expected(&self, operation: ManifestOperation, removed: &BTreeSet<String>, files: &Files) -> (bool, Files) {
+    fn expected(
+        &self,
+        operation: ManifestOperation,
+        removed: &BTreeSet<String>,
+        files: &Files,
+    ) -> (bool, Files) {
         let mut after = self.current().clone();
         after.retain(|path, _| !removed.contains(path));
         let collides = files.keys().any(|path| after.contains_key(path));
@@ -216,7 +264,7 @@ impl<'a> History<'a> {
             operation,
             schema: None,
             add: files.iter().map(addition).collect(),
-            remove: removed.iter().map(removal).collect(),
+            remove: removed.iter().map(|path| removal(path)).collect(),
             remove_all: false,
             expected_version: None,
             on_duplicate: DuplicatePolicy::Reject,
@@ -226,7 +274,11 @@ impl<'a> History<'a> {
             metadata: None,
         };
         let result = self.store.manifest_publish(&by(), input).await;
-        self.arrived(result.map(|published| published.manifest.unwrap().version), possible, after);
+        self.arrived(
+            result.map(|published| published.manifest.unwrap().version),
+            possible,
+            after,
+        );
     }
 
     async fn draft(&mut self, removed: &BTreeSet<String>, files: Files) {
@@ -242,11 +294,19 @@ impl<'a> History<'a> {
         let draft = self.store.draft_create(&by(), draft).await.unwrap();
         let draft = DraftRef::Id(draft.dataset_id, draft.id);
         // Removals first, then the additions one by one.
-        let mut stages = vec![(Vec::new(), removed.iter().map(removal).collect())];
+        let mut stages = vec![(Vec::new(), removed.iter().map(|path| removal(path)).collect())];
         stages.extend(files.iter().map(|file| (vec![addition(file)], Vec::new())));
         let mut refused = false;
-        for (add, remove) in stages.into_iter().filter(|(add, remove): &(Vec<_>, Vec<_>)| !add.is_empty() || !remove.is_empty()) {
-            let stage = DraftStage { draft: draft.clone(), add, remove, on_duplicate: DuplicatePolicy::Reject };
+        for (add, remove) in stages
+            .into_iter()
+            .filter(|(add, remove): &(Vec<_>, Vec<_>)| !add.is_empty() || !remove.is_empty())
+        {
+            let stage = DraftStage {
+                draft: draft.clone(),
+                add,
+                remove,
+                on_duplicate: DuplicatePolicy::Reject,
+            };
             refused |= self.store.draft_stage(&by(), stage).await.is_err();
         }
         if refused {
@@ -254,16 +314,28 @@ impl<'a> History<'a> {
             self.store.draft_discard(&by(), &draft).await.unwrap();
             return;
         }
-        let publish = DraftPublish { draft, expected_version: None, idempotency_key: None };
+        let publish = DraftPublish {
+            draft,
+            expected_version: None,
+            idempotency_key: None,
+        };
         let result = self.store.draft_publish(&by(), publish).await;
-        self.arrived(result.map(|published| published.manifest.unwrap().version), possible, after);
+        self.arrived(
+            result.map(|published| published.manifest.unwrap().version),
+            possible,
+            after,
+        );
     }
 
     fn arrived(&mut self, result: Result<i32, StoreError>, possible: bool, after: Files) {
         match result {
             Ok(version) => {
                 assert!(possible, "version {version} should have been refused");
-                assert_eq!(usize::try_from(version).unwrap(), self.versions.len(), "versions are without gaps");
+                assert_eq!(
+                    usize::try_from(version).unwrap(),
+                    self.versions.len(),
+                    "versions are without gaps"
+                );
                 self.versions.push(after);
             }
             Err(StoreError::Refused(refusal)) => assert!(!possible, "{refusal}"),
@@ -274,36 +346,79 @@ impl<'a> History<'a> {
     async fn compare(&self, version: usize) {
         let key = (self.dataset.id, i32::try_from(version).unwrap());
         let expected = &self.versions[version];
-        let manifest = self.store.manifests_by_key(&[key]).await.unwrap().remove(&key).unwrap();
+        let manifest = self
+            .store
+            .manifests_by_key(&[key])
+            .await
+            .unwrap()
+            .remove(&key)
+            .unwrap();
         assert_eq!(usize::try_from(manifest.partition_count).unwrap(), expected.len());
-        assert_eq!(manifest.total_rows, expected.values().map(|file| file.2).sum::<i64>());
-        assert_eq!(manifest.total_bytes, expected.values().map(|file| file.3).sum::<i64>());
-        assert_eq!(manifest.start_time, expected.values().map(|file| minute(file.0)).min());
-        assert_eq!(manifest.end_time, expected.values().map(|file| minute(file.0 + file.1)).max(), "version {version}");
+        assert_eq!(
+            manifest.total_rows,
+            expected.values().map(|file| file.2).sum::<i64>()
+        );
+        assert_eq!(
+            manifest.total_bytes,
+            expected.values().map(|file| file.3).sum::<i64>()
+        );
+        assert_eq!(
+            manifest.start_time,
+            expected.values().map(|file| minute(file.0)).min()
+        );
+        assert_eq!(
+            manifest.end_time,
+            expected.values().map(|file| minute(file.0 + file.1)).max(),
+            "version {version}"
+        );
         assert_eq!(&self.read(version, None).await, expected);
         for (from, to) in [(0, 0), (50, 120), (195, 9_000), (20_000, 30_000)] {
             let overlaps = |file: &File| file.0 <= to && file.0 + file.1 >= from;
-            let expected: Files = expected.iter().filter(|(_, file)| overlaps(file)).map(|(p, f)| (p.clone(), f.clone())).collect();
-            assert_eq!(self.read(version, Some((minute(from), minute(to)))).await, expected, "version {version}, {from} to {to}");
+            let expected: Files = expected
+                .iter()
+                .filter(|(_, file)| overlaps(file))
+                .map(|(p, f)| (p.clone(), f.clone()))
+                .collect();
+            assert_eq!(
+                self.read(version, Some((minute(from), minute(to)))).await,
+                expected,
+                "version {version}, {from} to {to}"
+            );
         }
     }
 
     /// The files of a version, read in pages of two.
     async fn read(&self, version: usize, window: Option<(DateTime<Utc>, DateTime<Utc>)>) -> Files {
         let key = (self.dataset.id, i32::try_from(version).unwrap());
-        let filter = PartitionFilter { window, ..PartitionFilter::default() };
-        let mut query = PartitionQuery { filter: filter.clone(), page: Page::first(2, None), with_statistics: false };
+        let filter = PartitionFilter {
+            window,
+            ..PartitionFilter::default()
+        };
+        let mut query = PartitionQuery {
+            filter: filter.clone(),
+            page: Page::first(2, None),
+            with_statistics: false,
+        };
         let mut files = Files::new();
         let mut last = None;
         loop {
-            let page = self.store.partition_pages(&[key], &query).await.unwrap().remove(&key).unwrap_or_default();
+            let page = self
+                .store
+                .partition_pages(&[key], &query)
+                .await
+                .unwrap()
+                .remove(&key)
+                .unwrap_or_default();
             for file in page.rows {
                 assert!(Some((file.start_time, file.id)) > last, "in order, each once");
                 last = Some((file.start_time, file.id));
                 let start = (file.start_time - minute(0)).num_minutes();
                 let length = (file.end_time - file.start_time).num_minutes();
                 let checksum = file.checksum.unwrap();
-                files.insert(file.file_path, (start, length, file.row_count, file.file_size_bytes, checksum));
+                files.insert(
+                    file.file_path,
+                    (start, length, file.row_count, file.file_size_bytes, checksum),
+                );
             }
             if !page.has_more {
                 break;
@@ -321,17 +436,38 @@ impl<'a> History<'a> {
         }
         let only_in = |a: &Files, b: &Files| -> BTreeSet<String> {
             // A file is equal on both sides when path, size and checksum are.
-            let same = |path: &String, file: &File| b.get(path).is_some_and(|other| (other.3, &other.4) == (file.3, &file.4));
-            a.iter().filter(|(path, file)| !same(path, file)).map(|(path, _)| path.clone()).collect()
+            let same = |path: &String, file: &File| {
+                b.get(path)
+                    .is_some_and(|other| (other.3, &other.4) == (file.3, &file.4))
+            };
+            a.iter()
+                .filter(|(path, file)| !same(path, file))
+                .map(|(path, _)| path.clone())
+                .collect()
         };
         let (before, after) = (&self.versions[from], &self.versions[to]);
-        for (side, expected) in [(Side::Added, only_in(after, before)), (Side::Removed, only_in(before, after))] {
+        for (side, expected) in [
+            (Side::Added, only_in(after, before)),
+            (Side::Removed, only_in(before, after)),
+        ] {
             let (from, to) = (i32::try_from(from).unwrap(), i32::try_from(to).unwrap());
-            let diff = DiffKey { dataset_id: self.dataset.id, from, to, side };
-            let page = self.store.partition_diff_page(&diff, &Page::first(1_000, None)).await.unwrap();
+            let diff = DiffKey {
+                dataset_id: self.dataset.id,
+                from,
+                to,
+                side,
+            };
+            let page = self
+                .store
+                .partition_diff_page(&diff, &Page::first(1_000, None))
+                .await
+                .unwrap();
             let found: BTreeSet<String> = page.rows.into_iter().map(|file| file.file_path).collect();
             assert_eq!(found, expected, "{from} to {to}, {side:?}");
-            assert_eq!(usize::try_from(self.store.partition_diff_count(&diff).await.unwrap()).unwrap(), expected.len());
+            assert_eq!(
+                usize::try_from(self.store.partition_diff_count(&diff).await.unwrap()).unwrap(),
+                expected.len()
+            );
         }
     }
 }
@@ -354,6 +490,9 @@ fn addition((path, (start, length, rows, bytes, checksum)): (&String, &File)) ->
     }
 }
 
-fn removal(path: &String) -> PartitionRef {
-    PartitionRef::Path { storage_target: None, file_path: path.clone() }
+fn removal(path: &str) -> PartitionRef {
+    PartitionRef::Path {
+        storage_target: None,
+        file_path: path.to_owned(),
+    }
 }

@@ -31,7 +31,11 @@ async fn a_gateway_killed_in_the_middle_of_publishes_loses_and_doubles_nothing(d
     let mut versions: Vec<i64> = outcomes.values().map(|version| version.unwrap()).collect();
     versions.sort_unstable();
     let count = i64::try_from(versions.len()).unwrap();
-    assert_eq!(versions, (1..=count).collect::<Vec<_>>(), "each key has a version of its own, without gaps");
+    assert_eq!(
+        versions,
+        (1..=count).collect::<Vec<_>>(),
+        "each key has a version of its own, without gaps"
+    );
     let head = &store.dataset_heads(&[id]).await.unwrap()[&id];
     assert_eq!((i64::from(head.latest_version), head.total_rows), (count, count));
     assert_eq!(paths(&store, id, head.latest_version).await.len(), versions.len());
@@ -55,7 +59,10 @@ fn kill_again_and_again(database: &TestDatabase) -> Outcomes {
                 std::thread::yield_now();
             }
             gateway.kill();
-            clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Outcomes>()
+            clients
+                .into_iter()
+                .flat_map(|client| client.join().unwrap())
+                .collect::<Outcomes>()
         });
         outcomes.extend(published);
         settle(database, &mut outcomes);
@@ -86,7 +93,11 @@ fn settle(database: &TestDatabase, outcomes: &mut Outcomes) {
         let status = &status["data"]["commitStatus"];
         let again = post(gateway.address(), PUBLISH, &json!({ "input": input(key) })).unwrap();
         let again = &again["data"]["publishManifest"];
-        assert_eq!(status["state"] == "COMMITTED", again["replayed"] == true, "{status} {again}");
+        assert_eq!(
+            status["state"] == "COMMITTED",
+            again["replayed"] == true,
+            "{status} {again}"
+        );
         if status["state"] == "COMMITTED" {
             assert_eq!(version(status), version(again));
         }
@@ -96,7 +107,9 @@ fn settle(database: &TestDatabase, outcomes: &mut Outcomes) {
 }
 
 fn version(answer: &Value) -> i64 {
-    answer["manifest"]["version"].as_i64().unwrap_or_else(|| panic!("{answer}"))
+    answer["manifest"]["version"]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{answer}"))
 }
 
 fn input(key: &str) -> Value {

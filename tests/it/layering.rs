@@ -33,24 +33,56 @@ fn lines_with(directory: &str, words: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_store_knows_nothing_of_graphql_or_http() {
-    assert_eq!(lines_with("src/store", &["async_graphql", "crate::graphql", "crate::http", "axum"]), [""; 0]);
+    assert_eq!(
+        lines_with(
+            "src/store",
+            &["async_graphql", "crate::graphql", "crate::http", "axum"]
+        ),
+        [""; 0]
+    );
 }
 
 #[test]
 fn graphql_and_http_hold_no_sql_and_no_query() {
-    let words = ["sea_orm::Entity", "sea_orm::{", "ConnectionTrait", "sea_query", "sqlx::", "timestore.datasets", "EntityTrait", "QueryFilter"];
+    let words = [
+        "sea_orm::Entity",
+        "sea_orm::{",
+        "ConnectionTrait",
+        "sea_query",
+        "sqlx::",
+        "timestore.datasets",
+        "EntityTrait",
+        "QueryFilter",
+    ];
     assert_eq!(lines_with("src/graphql", &words), [""; 0]);
     assert_eq!(lines_with("src/http", &words), [""; 0]);
 }
 
 #[test]
 fn entities_hold_no_query() {
-    assert_eq!(lines_with("entity/src", &["find()", ".filter(", "async fn", ".await"]), [""; 0]);
+    assert_eq!(
+        lines_with("entity/src", &["find()", ".filter(", "async fn", ".await"]),
+        [""; 0]
+    );
 }
 
 #[test]
 fn rules_do_no_io() {
-    assert_eq!(lines_with("src/model", &["async fn", ".await", "std::fs", "TcpStream", "tokio", "sea_orm", "crate::store"]), [""; 0]);
+    assert_eq!(
+        lines_with(
+            "src/model",
+            &[
+                "async fn",
+                ".await",
+                "std::fs",
+                "TcpStream",
+                "tokio",
+                "sea_orm",
+                "crate::store"
+            ]
+        ),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -62,6 +94,9 @@ fn registering_goes_through_the_api() {
 fn what_only_one_database_understands_stays_in_one_place() {
     let words = ["DbBackend", "is_postgres", "unnest", "lateral", "pg_"];
     let elsewhere = lines_with("src/store", &words);
-    let elsewhere: Vec<_> = elsewhere.iter().filter(|line| !line.contains("/store/backend/")).collect();
+    let elsewhere: Vec<_> = elsewhere
+        .iter()
+        .filter(|line| !line.contains("/store/backend/"))
+        .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
 }

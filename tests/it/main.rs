@@ -1,13 +1,30 @@
 //! The gateway from outside: one binary, one behaviour a file, on both databases.
 #![expect(clippy::disallowed_methods, reason = "tests need names that nobody else has")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops, and says where"
+)]
 
 mod support;
 
 mod concurrency;
+mod conflicts;
+mod dataset;
+mod draft;
 mod erd;
+mod errors;
 mod history;
+mod idempotency;
 mod killed;
 mod layering;
 mod migrations;
+mod publish;
+mod publish_together;
 mod resilience;
+mod retention_policy;
+mod rollback;
 mod schema;
+mod schema_version;
+mod snapshot;
+mod statements;
+mod storage_target;

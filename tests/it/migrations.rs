@@ -30,14 +30,22 @@ async fn catalog(connection: &DatabaseConnection, schema: &str) -> Vec<String> {
             from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         union all select 'schema ' || nspname from pg_namespace
         order by 1";
-    let rows = connection.query_all_raw(Statement::from_string(connection.get_database_backend(), sql)).await.unwrap();
+    let rows = connection
+        .query_all_raw(Statement::from_string(connection.get_database_backend(), sql))
+        .await
+        .unwrap();
     let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap());
     // What belongs to our own schema is named with it; temporary and toast relations come and go.
-    lines.filter(|line| line.contains(schema) || (!line.contains("timestore") && !line.contains("pg_t"))).collect()
+    lines
+        .filter(|line| line.contains(schema) || (!line.contains("timestore") && !line.contains("pg_t")))
+        .collect()
 }
 
 fn without_ours(lines: Vec<String>) -> Vec<String> {
-    lines.into_iter().filter(|line| !line.contains("timestore")).collect()
+    lines
+        .into_iter()
+        .filter(|line| !line.contains("timestore"))
+        .collect()
 }
 
 #[tokio::test]
@@ -79,12 +87,23 @@ async fn up_and_down_and_up_again_leaves_the_same_tables() {
 async fn nothing_outside_the_schema_is_touched() {
     let database = postgres::empty().await;
     let connection = connect(database.url()).await;
-    connection.execute_unprepared("create table public.seaql_migrations (version text primary key)").await.unwrap();
-    connection.execute_unprepared("create table public.datasets (id int primary key, note text)").await.unwrap();
+    connection
+        .execute_unprepared("create table public.seaql_migrations (version text primary key)")
+        .await
+        .unwrap();
+    connection
+        .execute_unprepared("create table public.datasets (id int primary key, note text)")
+        .await
+        .unwrap();
     let before = without_ours(catalog(&connection, "public").await);
     migrate(database.url()).await;
     assert_eq!(without_ours(catalog(&connection, "public").await), before);
-    Migrator::connect(database.url()).await.unwrap().down(None).await.unwrap();
+    Migrator::connect(database.url())
+        .await
+        .unwrap()
+        .down(None)
+        .await
+        .unwrap();
     assert_eq!(without_ours(catalog(&connection, "public").await), before);
 }
 
@@ -92,10 +111,19 @@ async fn nothing_outside_the_schema_is_touched() {
 async fn a_foreign_pipeline_with_locks_and_long_transactions_does_not_hold_ours_up() {
     let database = postgres::empty().await;
     let foreign = connect(database.url()).await;
-    foreign.execute_unprepared("create table public.catalog (id int primary key)").await.unwrap();
+    foreign
+        .execute_unprepared("create table public.catalog (id int primary key)")
+        .await
+        .unwrap();
     let transaction = foreign.begin().await.unwrap();
-    transaction.execute_unprepared("lock table public.catalog in access exclusive mode").await.unwrap();
-    transaction.execute_unprepared("select pg_advisory_xact_lock(1)").await.unwrap();
+    transaction
+        .execute_unprepared("lock table public.catalog in access exclusive mode")
+        .await
+        .unwrap();
+    transaction
+        .execute_unprepared("select pg_advisory_xact_lock(1)")
+        .await
+        .unwrap();
     assert_eq!(migrate(database.url()).await, STEPS);
     transaction.commit().await.unwrap();
 }
@@ -119,8 +147,14 @@ async fn a_role_that_owns_only_the_schema_can_migrate() {
     let migrator = Migrator::connect(&url).await.unwrap();
     assert_eq!(migrator.down(None).await.unwrap(), STEPS);
     drop(migrator);
-    admin.execute_unprepared(&format!("drop owned by {role} cascade")).await.unwrap();
-    admin.execute_unprepared(&format!("drop role {role}")).await.unwrap();
+    admin
+        .execute_unprepared(&format!("drop owned by {role} cascade"))
+        .await
+        .unwrap();
+    admin
+        .execute_unprepared(&format!("drop role {role}"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -130,11 +164,17 @@ async fn a_failure_in_the_middle_of_a_step_leaves_nothing_half_done() {
     let migrator = Migrator::connect(database.url()).await.unwrap();
     migrator.up(Some(1)).await.unwrap();
     // The second step makes manifests, then partitions; with this in the way it fails between the two.
-    connection.execute_unprepared("create table timestore.partitions (id int)").await.unwrap();
+    connection
+        .execute_unprepared("create table timestore.partitions (id int)")
+        .await
+        .unwrap();
     let before = catalog(&connection, "timestore").await;
     assert!(matches!(migrator.up(None).await, Err(MigrateError::Database(_))));
     assert_eq!(catalog(&connection, "timestore").await, before);
-    connection.execute_unprepared("drop table timestore.partitions").await.unwrap();
+    connection
+        .execute_unprepared("drop table timestore.partitions")
+        .await
+        .unwrap();
     assert_eq!(migrator.up(None).await.unwrap(), STEPS - 1);
 }
 
@@ -145,12 +185,21 @@ async fn a_failed_step_leaves_nothing_half_done_in_a_file_either() {
     let migrator = Migrator::connect(&url).await.unwrap();
     migrator.up(Some(1)).await.unwrap();
     let connection = connect(&url).await;
-    connection.execute_unprepared("create table partitions (id integer)").await.unwrap();
+    connection
+        .execute_unprepared("create table partitions (id integer)")
+        .await
+        .unwrap();
     assert!(matches!(migrator.up(None).await, Err(MigrateError::Database(_))));
     let sql = "select count(*) from sqlite_master where name = 'manifests'";
-    let row = connection.query_one_raw(Statement::from_string(connection.get_database_backend(), sql)).await.unwrap();
+    let row = connection
+        .query_one_raw(Statement::from_string(connection.get_database_backend(), sql))
+        .await
+        .unwrap();
     assert_eq!(row.unwrap().try_get_by_index::<i64>(0).unwrap(), 0);
-    connection.execute_unprepared("drop table partitions").await.unwrap();
+    connection
+        .execute_unprepared("drop table partitions")
+        .await
+        .unwrap();
     assert_eq!(migrator.up(None).await.unwrap(), STEPS - 1);
 }
 
@@ -167,8 +216,15 @@ async fn an_older_binary_says_that_the_schema_is_newer_and_stops() {
         let sql = format!("insert into {ledger} (version, applied_at) values ('m29990101_000001_future', 0)");
         connection.execute_unprepared(&sql).await.unwrap();
         let migrator = Migrator::connect(&url).await.unwrap();
-        for refused in [migrator.check().await.err(), migrator.up(None).await.err(), migrator.down(None).await.err()] {
-            assert!(matches!(&refused, Some(MigrateError::TooNew(step)) if step == "m29990101_000001_future"), "{refused:?}");
+        for refused in [
+            migrator.check().await.err(),
+            migrator.up(None).await.err(),
+            migrator.down(None).await.err(),
+        ] {
+            assert!(
+                matches!(&refused, Some(MigrateError::TooNew(step)) if step == "m29990101_000001_future"),
+                "{refused:?}"
+            );
         }
     }
 }
@@ -179,16 +235,39 @@ async fn the_printed_script_does_what_the_migrator_does() {
     migrate(migrated.url()).await;
     let connection = connect(scripted.url()).await;
     let backend = connection.get_database_backend();
-    connection.execute_unprepared(&script(backend, Direction::Up)).await.unwrap();
-    Migrator::connect(scripted.url()).await.unwrap().check().await.unwrap();
+    connection
+        .execute_unprepared(&script(backend, Direction::Up))
+        .await
+        .unwrap();
+    Migrator::connect(scripted.url())
+        .await
+        .unwrap()
+        .check()
+        .await
+        .unwrap();
     let theirs = catalog(&connect(migrated.url()).await, "timestore").await;
     let ours = catalog(&connection, "timestore").await;
     assert_eq!(without_ledger(ours), without_ledger(theirs));
-    connection.execute_unprepared(&script(backend, Direction::Down)).await.unwrap();
-    assert!(Migrator::connect(scripted.url()).await.unwrap().status().await.unwrap().iter().all(|step| !step.applied));
+    connection
+        .execute_unprepared(&script(backend, Direction::Down))
+        .await
+        .unwrap();
+    assert!(
+        Migrator::connect(scripted.url())
+            .await
+            .unwrap()
+            .status()
+            .await
+            .unwrap()
+            .iter()
+            .all(|step| !step.applied)
+    );
 }
 
 /// The ledger's own table is made by two hands, which spell its types differently.
 fn without_ledger(lines: Vec<String>) -> Vec<String> {
-    lines.into_iter().filter(|line| !line.contains("seaql_migrations")).collect()
+    lines
+        .into_iter()
+        .filter(|line| !line.contains("seaql_migrations"))
+        .collect()
 }

@@ -44,7 +44,9 @@ async fn a_connection_cut_in_the_middle_of_publishes_loses_and_doubles_nothing()
         let turn = store.dataset_heads(&[id]).await;
         drop(turn);
         tokio::task::yield_now().await;
-        tokio::time::timeout(std::time::Duration::from_millis(30), std::future::pending::<()>()).await.ok();
+        tokio::time::timeout(std::time::Duration::from_millis(30), std::future::pending::<()>())
+            .await
+            .ok();
     }
     let store = database.store().await;
     let head = &store.dataset_heads(&[id]).await.unwrap()[&id];
@@ -59,14 +61,27 @@ async fn a_read_only_server_says_unavailable_and_serves_reads() {
     // Connected before the change, this one may go on writing.
     let admin = database.connections().await.writer;
     admin.execute_unprepared("select 1").await.unwrap();
-    let read_only = |on: &str| format!("alter database {} set default_transaction_read_only = {on}", database.name());
+    let read_only = |on: &str| {
+        format!(
+            "alter database {} set default_transaction_read_only = {on}",
+            database.name()
+        )
+    };
     admin.execute_unprepared(&read_only("on")).await.unwrap();
     let store = database.store().await;
-    let error = store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap_err();
+    let error = store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(store.dataset_find(&DatasetRef::Id(id)).await.unwrap().is_some());
     admin.execute_unprepared(&read_only("off")).await.unwrap();
-    database.store().await.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap();
+    database
+        .store()
+        .await
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -74,13 +89,27 @@ async fn a_read_only_file_says_unavailable_and_serves_reads() {
     let database = TestDatabase::sqlite().await;
     let id = dataset(&database.store().await, "readable").await.id;
     let connections = database.connections().await;
-    connections.writer.execute_unprepared("pragma query_only = 1").await.unwrap();
+    connections
+        .writer
+        .execute_unprepared("pragma query_only = 1")
+        .await
+        .unwrap();
     let store = Store::new(connections.clone(), std::sync::Arc::new(SystemClock));
-    let error = store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap_err();
+    let error = store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(store.dataset_find(&DatasetRef::Id(id)).await.unwrap().is_some());
-    connections.writer.execute_unprepared("pragma query_only = 0").await.unwrap();
-    store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap();
+    connections
+        .writer
+        .execute_unprepared("pragma query_only = 0")
+        .await
+        .unwrap();
+    store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -89,25 +118,50 @@ async fn a_full_disk_refuses_the_publish_and_keeps_everything_before() {
     let connections = database.connections().await;
     let store = Store::new(connections.clone(), std::sync::Arc::new(SystemClock));
     let id = dataset(&store, "full").await.id;
-    store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap();
+    store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap();
     // The limit is never below the present size: no page more can be had.
-    connections.writer.execute_unprepared("pragma timestore.max_page_count = 1").await.unwrap();
+    connections
+        .writer
+        .execute_unprepared("pragma timestore.max_page_count = 1")
+        .await
+        .unwrap();
     let large = ManifestPublish {
-        add: (0..2_000).map(|n| file(&format!("large/{n}.parquet"), n)).collect(),
+        add: (0..2_000)
+            .map(|n| file(&format!("large/{n}.parquet"), n))
+            .collect(),
         ..append(id, "b.parquet", 1)
     };
     let error = store.manifest_publish(&ann(), large.clone()).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(paths(&store, id, 1).await, ["a.parquet"]);
     assert_eq!(store.dataset_heads(&[id]).await.unwrap()[&id].latest_version, 1);
-    connections.writer.execute_unprepared("pragma timestore.max_page_count = 1000000").await.unwrap();
-    assert_eq!(store.manifest_publish(&ann(), large).await.unwrap().manifest.unwrap().version, 2);
+    connections
+        .writer
+        .execute_unprepared("pragma timestore.max_page_count = 1000000")
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .manifest_publish(&ann(), large)
+            .await
+            .unwrap()
+            .manifest
+            .unwrap()
+            .version,
+        2
+    );
 }
 
 async fn the_database_itself_refuses_bad_data(database: TestDatabase) {
     let store = database.store().await;
     let id = dataset(&store, "guarded").await.id;
-    store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap();
+    store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap();
     let connection = database.connections().await.writer;
     for bad in [
         "update timestore.datasets set status = 'gone'",
@@ -149,7 +203,10 @@ async fn the_database_itself_refuses_bad_data(database: TestDatabase) {
 async fn a_refused_publish_leaves_nothing_behind(database: TestDatabase) {
     let store = database.store().await;
     let id = dataset(&store, "tidy").await.id;
-    store.manifest_publish(&ann(), append(id, "a.parquet", 0)).await.unwrap();
+    store
+        .manifest_publish(&ann(), append(id, "a.parquet", 0))
+        .await
+        .unwrap();
     let connection = database.connections().await.reader;
     let before = rows(&connection).await;
     let mut bad = append(id, "b.parquet", 1);
@@ -162,20 +219,41 @@ async fn a_refused_publish_leaves_nothing_behind(database: TestDatabase) {
     assert_eq!(refusal.0.len(), 2, "{refusal}");
     assert_eq!(rows(&connection).await, before);
     // Its key is free for a request that can be granted.
-    let good = ManifestPublish { add: vec![file("b.parquet", 1)], ..bad };
+    let good = ManifestPublish {
+        add: vec![file("b.parquet", 1)],
+        ..bad
+    };
     assert!(!store.manifest_publish(&ann(), good).await.unwrap().replayed);
     let after = rows(&connection).await;
-    let grown: Vec<i64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+    let grown: Vec<i64> = after
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| after - before)
+        .collect();
     // One manifest, one partition, one key, one audit event, one change.
     assert_eq!(grown, [1, 1, 1, 1, 1]);
 }
 
 async fn rows(connection: &sea_orm::DatabaseConnection) -> Vec<i64> {
     let mut counts = Vec::new();
-    for table in ["manifests", "partitions", "idempotency_records", "audit_events", "changes"] {
+    for table in [
+        "manifests",
+        "partitions",
+        "idempotency_records",
+        "audit_events",
+        "changes",
+    ] {
         let sql = format!("select count(*) from timestore.{table}");
         let statement = sea_orm::Statement::from_string(connection.get_database_backend(), sql);
-        counts.push(connection.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap());
+        counts.push(
+            connection
+                .query_one_raw(statement)
+                .await
+                .unwrap()
+                .unwrap()
+                .try_get_by_index(0)
+                .unwrap(),
+        );
     }
     counts
 }
@@ -183,17 +261,28 @@ async fn rows(connection: &sea_orm::DatabaseConnection) -> Vec<i64> {
 /// A store over a database that answers what it was told to.
 fn mocked(mock: MockDatabase) -> Store {
     let connection = mock.into_connection();
-    let connections = Connections { writer: connection.clone(), reader: connection };
+    let connections = Connections {
+        writer: connection.clone(),
+        reader: connection,
+    };
     Store::new(connections, std::sync::Arc::new(SystemClock))
 }
 
 #[tokio::test]
 async fn a_connection_that_cannot_be_made_is_unavailable() {
     let refused = || DbErr::Conn(RuntimeErr::Internal("connection refused".to_owned()));
-    let store = mocked(MockDatabase::new(sea_orm::DbBackend::Postgres).append_query_errors([refused(), refused()]));
-    let error = store.dataset_find(&DatasetRef::Slug("any".to_owned())).await.unwrap_err();
+    let store =
+        mocked(MockDatabase::new(sea_orm::DbBackend::Postgres).append_query_errors([refused(), refused()]));
+    let error = store
+        .dataset_find(&DatasetRef::Slug("any".to_owned()))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the database is unavailable", "nothing internal is shown");
+    assert_eq!(
+        error.to_string(),
+        "the database is unavailable",
+        "nothing internal is shown"
+    );
 }
 
 #[tokio::test]
@@ -201,7 +290,10 @@ async fn a_delete_that_deletes_nothing_is_not_reported_as_done() {
     let database = TestDatabase::sqlite().await;
     let store = database.store().await;
     let dataset = dataset(&store, "mocked").await;
-    store.manifest_publish(&ann(), append(dataset.id, "a.parquet", 0)).await.unwrap();
+    store
+        .manifest_publish(&ann(), append(dataset.id, "a.parquet", 0))
+        .await
+        .unwrap();
     let head = store.dataset_heads(&[dataset.id]).await.unwrap()[&dataset.id].clone();
     let input = timestore_gateway::store::snapshot::SnapshotCreate {
         dataset: DatasetRef::Id(dataset.id),
@@ -216,8 +308,16 @@ async fn a_delete_that_deletes_nothing_is_not_reported_as_done() {
         .append_query_results([[dataset.clone()]])
         .append_query_results([[head]])
         .append_query_results([[snapshot]])
-        .append_exec_results([MockExecResult { last_insert_id: 0, rows_affected: 0 }]);
-    let error = mocked(mock).snapshot_delete(&ann(), &DatasetRef::Id(dataset.id), "pin").await.unwrap_err();
-    let StoreError::Refused(refusal) = error else { panic!("{error:?}") };
+        .append_exec_results([MockExecResult {
+            last_insert_id: 0,
+            rows_affected: 0,
+        }]);
+    let error = mocked(mock)
+        .snapshot_delete(&ann(), &DatasetRef::Id(dataset.id), "pin")
+        .await
+        .unwrap_err();
+    let StoreError::Refused(refusal) = error else {
+        panic!("{error:?}")
+    };
     assert_eq!(refusal.0[0].kind, FaultKind::NotFound);
 }

@@ -11,7 +11,10 @@ const PROMISED: &str = include_str!("promised.graphql");
 
 #[test]
 fn the_exported_schema_is_fresh() {
-    assert!(sdl() == EXPORTED, "schema.graphql is stale: cargo run -- schema > schema.graphql");
+    assert!(
+        sdl() == EXPORTED,
+        "schema.graphql is stale: cargo run -- schema > schema.graphql"
+    );
 }
 
 #[test]
@@ -31,22 +34,34 @@ fn every_type_field_argument_and_value_is_described() {
     let document: ServiceDocument = parse_schema(EXPORTED).unwrap();
     let mut bare = Vec::new();
     for definition in document.definitions {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
         let definition = definition.node;
         let name = definition.name.node;
-        let mut described = |member: String, is: bool| if !is { bare.push(member) };
+        let mut described = |member: String, is: bool| {
+            if !is {
+                bare.push(member)
+            }
+        };
         described(name.to_string(), definition.description.is_some());
         match definition.kind {
             TypeKind::Object(object) => fields(&name, object.fields, &mut described),
             TypeKind::Interface(interface) => fields(&name, interface.fields, &mut described),
             TypeKind::Enum(values) => {
                 for value in values.values {
-                    described(format!("{name}.{}", value.node.value.node), value.node.description.is_some());
+                    described(
+                        format!("{name}.{}", value.node.value.node),
+                        value.node.description.is_some(),
+                    );
                 }
             }
             TypeKind::InputObject(input) => {
                 for field in input.fields {
-                    described(format!("{name}.{}", field.node.name.node), field.node.description.is_some());
+                    described(
+                        format!("{name}.{}", field.node.name.node),
+                        field.node.description.is_some(),
+                    );
                 }
             }
             TypeKind::Scalar | TypeKind::Union(_) => {}
@@ -75,14 +90,19 @@ fn members(schema: &str) -> BTreeMap<String, String> {
     let document: ServiceDocument = parse_schema(schema).unwrap();
     let mut members = BTreeMap::new();
     for definition in document.definitions {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
         let definition = definition.node;
         let name = definition.name.node;
         let mut add = |member: String, shape: String| drop(members.insert(member, shape));
         match definition.kind {
             TypeKind::Object(object) => {
                 for interface in object.implements {
-                    add(format!("{name} implements {}", interface.node), "interface".to_owned());
+                    add(
+                        format!("{name} implements {}", interface.node),
+                        "interface".to_owned(),
+                    );
                 }
                 add_fields(&name, object.fields, &mut add);
             }
@@ -93,7 +113,10 @@ fn members(schema: &str) -> BTreeMap<String, String> {
                 }
             }
             TypeKind::InputObject(input) => {
-                let one_of = definition.directives.iter().any(|directive| directive.node.name.node == "oneOf");
+                let one_of = definition
+                    .directives
+                    .iter()
+                    .any(|directive| directive.node.name.node == "oneOf");
                 add(name.to_string(), format!("input, oneOf: {one_of}"));
                 for field in input.fields {
                     let default = field.node.default_value.map(|value| value.node.to_string());
@@ -120,7 +143,10 @@ fn add_fields(
             let argument = argument.node;
             let default = argument.default_value.map(|value| value.node.to_string());
             let shape = format!("{} = {}", argument.ty.node, default.unwrap_or_default());
-            add(format!("{name}.{}({})", field.name.node, argument.name.node), shape);
+            add(
+                format!("{name}.{}({})", field.name.node, argument.name.node),
+                shape,
+            );
         }
     }
 }

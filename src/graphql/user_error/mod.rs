@@ -15,9 +15,13 @@ use crate::store::{self, Fault, FaultKind, Refusal, StoreError};
 pub fn settle<T>(result: store::Result<T>) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
     match result {
         Ok(result) => Ok((Some(result), Vec::new())),
-        Err(StoreError::Refused(Refusal(faults))) => {
-            Ok((None, faults.into_iter().map(|fault| fault.within(&["input"]).into()).collect()))
-        }
+        Err(StoreError::Refused(Refusal(faults))) => Ok((
+            None,
+            faults
+                .into_iter()
+                .map(|fault| fault.within(&["input"]).into())
+                .collect(),
+        )),
         Err(error) => Err(error::from_store(error)),
     }
 }

@@ -32,8 +32,13 @@ impl FromStr for Database {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
-        match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
-            Some(path) if !path.is_empty() && !path.contains(['?', ':']) => Ok(Self::Sqlite(PathBuf::from(path))),
+        match url
+            .strip_prefix("sqlite://")
+            .or_else(|| url.strip_prefix("sqlite:"))
+        {
+            Some(path) if !path.is_empty() && !path.contains(['?', ':']) => {
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
             _ => Err("expected a URL like postgres://user@host/database, or sqlite:PATH".to_owned()),
         }
     }
@@ -71,11 +76,15 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
                 .set_application_name("timestore")
                 .sqlx_logging(false);
             let pool = sea_orm::Database::connect(options).await?;
-            Ok(Connections { writer: pool.clone(), reader: pool })
+            Ok(Connections {
+                writer: pool.clone(),
+                reader: pool,
+            })
         }
-        Database::Sqlite(path) => {
-            Ok(Connections { writer: sqlite_pool(path, 1, false).await?, reader: sqlite_pool(path, size, true).await? })
-        }
+        Database::Sqlite(path) => Ok(Connections {
+            writer: sqlite_pool(path, 1, false).await?,
+            reader: sqlite_pool(path, size, true).await?,
+        }),
     }
 }
 
@@ -122,10 +131,25 @@ mod tests {
 
     #[test]
     fn urls_name_a_server_or_a_file() {
-        assert_eq!("postgres://a@b/c".parse(), Ok(Database::Postgres("postgres://a@b/c".to_owned())));
-        assert_eq!("sqlite:data/x.db".parse(), Ok(Database::Sqlite("data/x.db".into())));
-        assert_eq!("sqlite:///var/x.db".parse(), Ok(Database::Sqlite("/var/x.db".into())));
-        for url in ["", "mysql://a", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
+        assert_eq!(
+            "postgres://a@b/c".parse(),
+            Ok(Database::Postgres("postgres://a@b/c".to_owned()))
+        );
+        assert_eq!(
+            "sqlite:data/x.db".parse(),
+            Ok(Database::Sqlite("data/x.db".into()))
+        );
+        assert_eq!(
+            "sqlite:///var/x.db".parse(),
+            Ok(Database::Sqlite("/var/x.db".into()))
+        );
+        for url in [
+            "",
+            "mysql://a",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:a.db?mode=ro",
+        ] {
             assert!(url.parse::<Database>().is_err(), "{url}");
         }
     }

@@ -12,20 +12,30 @@ pub(in crate::store) struct Unique {
 }
 
 /// The name of a storage target.
-pub(in crate::store) const STORAGE_TARGET_NAME: Unique =
-    Unique { name: "storage_targets_name_key", column: "storage_targets.name" };
+pub(in crate::store) const STORAGE_TARGET_NAME: Unique = Unique {
+    name: "storage_targets_name_key",
+    column: "storage_targets.name",
+};
 /// The slug of a dataset.
-pub(in crate::store) const DATASET_SLUG: Unique = Unique { name: "datasets_slug_key", column: "datasets.slug" };
+pub(in crate::store) const DATASET_SLUG: Unique = Unique {
+    name: "datasets_slug_key",
+    column: "datasets.slug",
+};
 /// The retention policy of a dataset.
-pub(in crate::store) const RETENTION_POLICY: Unique =
-    Unique { name: "retention_policies_pkey", column: "retention_policies.dataset_id" };
+pub(in crate::store) const RETENTION_POLICY: Unique = Unique {
+    name: "retention_policies_pkey",
+    column: "retention_policies.dataset_id",
+};
 
 /// Whether `error` says that `unique` was violated.
 pub(in crate::store) fn violates(error: &DbErr, unique: Unique) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
         return false;
     };
-    let sqlx::Error::Database(error) = &**error else { return false };
+    let sqlx::Error::Database(error) = &**error else {
+        return false;
+    };
     match error.constraint() {
         Some(name) => name == unique.name,
         None => error.is_unique_violation() && error.message().ends_with(unique.column),

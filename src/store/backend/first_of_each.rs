@@ -23,24 +23,51 @@ pub(in crate::store) struct FirstOfEach<'a> {
 
 /// The text of the statement. Rows of one parent come in no particular order.
 pub(in crate::store) fn first_of_each(sql: &Sql, select: &FirstOfEach<'_>) -> String {
-    let FirstOfEach { columns, parents, of, children, branches, order, limit } = select;
+    let FirstOfEach {
+        columns,
+        parents,
+        of,
+        children,
+        branches,
+        order,
+        limit,
+    } = select;
     let ordered = |alias: &str| {
-        let columns: Vec<String> =
-            order.iter().map(|(column, direction)| format!("{alias}{column} {direction}")).collect();
+        let columns: Vec<String> = order
+            .iter()
+            .map(|(column, direction)| format!("{alias}{column} {direction}"))
+            .collect();
         format!("order by {} limit {limit}", columns.join(", "))
     };
-    let keys: Vec<String> = order.iter().map(|(column, _)| format!("child.{column}")).collect();
+    let keys: Vec<String> = order
+        .iter()
+        .map(|(column, _)| format!("child.{column}"))
+        .collect();
     // SQLite needs only the row ids, and what merges the branches in order.
-    let selected = if sql.is_postgres() { "child.*".to_owned() } else { format!("child.rowid as rid, {}", keys.join(", ")) };
+    let selected = if sql.is_postgres() {
+        "child.*".to_owned()
+    } else {
+        format!("child.rowid as rid, {}", keys.join(", "))
+    };
     let branch = |condition: &String| {
-        format!("select {selected} from {children} as child where {condition} {}", ordered("child."))
+        format!(
+            "select {selected} from {children} as child where {condition} {}",
+            ordered("child.")
+        )
     };
     let first = match branches {
         [] => format!("select {selected} from {children} as child where false"),
         [only] => branch(only),
         many => {
-            let many: Vec<String> = many.iter().map(|c| format!("select * from ({}) as branch", branch(c))).collect();
-            format!("select * from ({}) as branches {}", many.join(" union all "), ordered(""))
+            let many: Vec<String> = many
+                .iter()
+                .map(|c| format!("select * from ({}) as branch", branch(c)))
+                .collect();
+            format!(
+                "select * from ({}) as branches {}",
+                many.join(" union all "),
+                ordered("")
+            )
         }
     };
     if sql.is_postgres() {

@@ -9,13 +9,16 @@ mod first_of_each;
 mod relation;
 mod sql;
 
-pub(super) use constraint::{DATASET_SLUG, RETENTION_POLICY, STORAGE_TARGET_NAME, violates};
 pub use connect::{Connections, Database, connect, migration_url};
+pub(super) use constraint::{DATASET_SLUG, RETENTION_POLICY, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 
 /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail halfway for want of it.
 pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
@@ -28,5 +31,9 @@ pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransac
 
 /// A condition on `changes` that holds for the rows that no transaction still under way can come before.
 pub(super) fn change_horizon(sql: &Sql) -> &'static str {
-    if sql.is_postgres() { "transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint" } else { "true" }
+    if sql.is_postgres() {
+        "transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    } else {
+        "true"
+    }
 }

@@ -53,7 +53,10 @@ pub(in crate::store) fn relations(
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut sql = Sql::new(connection);
     if sql.is_postgres() {
-        let selected: Vec<String> = columns.iter().map(|(name, column)| column.selected(name)).collect();
+        let selected: Vec<String> = columns
+            .iter()
+            .map(|(name, column)| column.selected(name))
+            .collect();
         let arrays: Vec<String> = columns
             .into_iter()
             .map(|(_, column)| {
@@ -74,7 +77,10 @@ pub(in crate::store) fn relations(
         .enumerate()
         .map(|(n, (name, column))| column.selected_as(&format!("column{}", n + 1), name))
         .collect();
-    let columns: Vec<Vec<Value>> = columns.into_iter().map(|(_, column)| column.into_values()).collect();
+    let columns: Vec<Vec<Value>> = columns
+        .into_iter()
+        .map(|(_, column)| column.into_values())
+        .collect();
     let rows = columns.first().map_or(0, Vec::len);
     let size = SQLITE_PARAMETERS / names.len().max(1);
     (0..rows)
@@ -83,11 +89,18 @@ pub(in crate::store) fn relations(
             let mut sql = Sql::new(connection);
             let tuples: Vec<String> = (start..rows.min(start + size))
                 .map(|row| {
-                    let tuple: Vec<_> = columns.iter().map(|column| sql.bind_next(column[row].clone())).collect();
+                    let tuple: Vec<_> = columns
+                        .iter()
+                        .map(|column| sql.bind_next(column[row].clone()))
+                        .collect();
                     format!("({})", tuple.join(", "))
                 })
                 .collect();
-            let from = format!("(select {} from (values {})) as given", selected.join(", "), tuples.join(", "));
+            let from = format!(
+                "(select {} from (values {})) as given",
+                selected.join(", "),
+                tuples.join(", ")
+            );
             Relation { from, sql }
         })
         .collect()
@@ -130,7 +143,9 @@ impl Column {
     fn into_array(self) -> Value {
         let array_type = match self {
             Self::Uuid(_) => ArrayType::Uuid,
-            Self::Text(_) | Self::OptionalText(_) | Self::Json(_) | Self::OptionalJson(_) => ArrayType::String,
+            Self::Text(_) | Self::OptionalText(_) | Self::Json(_) | Self::OptionalJson(_) => {
+                ArrayType::String
+            }
             Self::SmallInt(_) => ArrayType::SmallInt,
             Self::Int(_) | Self::OptionalInt(_) => ArrayType::Int,
             Self::BigInt(_) => ArrayType::BigInt,
@@ -148,9 +163,10 @@ impl Column {
             Self::Text(values) => all(values),
             Self::OptionalText(values) => values.into_iter().map(|v| v.unwrap_or_default().into()).collect(),
             Self::Json(values) => values.into_iter().map(|v| v.to_string().into()).collect(),
-            Self::OptionalJson(values) => {
-                values.into_iter().map(|v| v.map_or_else(String::new, |v| v.to_string()).into()).collect()
-            }
+            Self::OptionalJson(values) => values
+                .into_iter()
+                .map(|v| v.map_or_else(String::new, |v| v.to_string()).into())
+                .collect(),
             Self::SmallInt(values) => all(values),
             Self::Int(values) => all(values),
             Self::OptionalInt(values) => values.into_iter().map(|v| v.unwrap_or_default().into()).collect(),

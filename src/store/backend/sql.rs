@@ -1,6 +1,8 @@
 //! A statement under construction: its text, and the values bound so far.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, Statement, Value,
+};
 
 /// Binds values and runs the statement that names them.
 #[derive(Clone, Debug)]
@@ -12,7 +14,10 @@ pub(in crate::store) struct Sql {
 impl Sql {
     /// For the database behind `connection`.
     pub(in crate::store) fn new(connection: &impl ConnectionTrait) -> Self {
-        Self { backend: connection.get_database_backend(), values: Vec::new() }
+        Self {
+            backend: connection.get_database_backend(),
+            values: Vec::new(),
+        }
     }
 
     /// Whether the statement is for PostgreSQL.
@@ -39,7 +44,11 @@ impl Sql {
         connection: &impl ConnectionTrait,
         text: String,
     ) -> Result<Vec<M>, DbErr> {
-        self.rows(connection, text).await?.iter().map(|row| M::from_query_result(row, "")).collect()
+        self.rows(connection, text)
+            .await?
+            .iter()
+            .map(|row| M::from_query_result(row, ""))
+            .collect()
     }
 
     /// Runs `text` and reads its first row as `M`.

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::enums::FileFormat;
 use timestore_entity::ids::{DatasetId, ManifestDraftId, PartitionId, StorageTargetId};
 use timestore_entity::partition::Model as Partition;
+use uuid::Uuid;
 
 use super::input::PartitionAdd;
 use crate::model::{naming, predicate, span};
@@ -41,7 +43,10 @@ pub(in crate::store) struct Targets<'a> {
 impl<'a> Targets<'a> {
     /// For a request about `dataset`.
     pub(in crate::store) fn new(dataset: &'a Dataset) -> Self {
-        Self { dataset, known: HashMap::new() }
+        Self {
+            dataset,
+            known: HashMap::new(),
+        }
     }
 
     /// The target that is named, or the dataset's default; adds a fault at `path` where there is none.
@@ -54,7 +59,10 @@ impl<'a> Targets<'a> {
     ) -> Result<Option<StorageTargetId>> {
         let Some(named) = named else {
             if self.dataset.default_storage_target_id.is_none() {
-                faults.invalid(path, "expected a storage target, since the dataset has no default");
+                faults.invalid(
+                    path,
+                    "expected a storage target, since the dataset has no default",
+                );
             }
             return Ok(self.dataset.default_storage_target_id);
         };
@@ -83,25 +91,39 @@ pub(in crate::store) async fn check_additions_in_txn(
     for (index, add) in add.into_iter().enumerate() {
         let at = index.to_string();
         let path = ["add", &at, "storageTarget"];
-        let target = targets.resolve_in_txn(transaction, add.storage_target.as_ref(), &path, faults).await?;
-        let file = checked(dataset, PartitionId(clock.id()), target, add, &at, faults);
-        if let Some(file) = file {
+        let target = targets
+            .resolve_in_txn(transaction, add.storage_target.as_ref(), &path, faults)
+            .await?;
+        let file_format = add.file_format.unwrap_or(dataset.write_format);
+        if let (Some(file), Some(storage_target_id)) = (checked(add, &at, faults), target) {
+            let (dataset_id, id) = (dataset.id, PartitionId(clock.id()));
+            let file = Partition {
+                dataset_id,
+                id,
+                storage_target_id,
+                file_format,
+                ..file
+            };
             additions.push(Addition { index, file });
         }
     }
     Ok(additions)
 }
 
-fn checked(
-    dataset: &Dataset,
-    id: PartitionId,
-    target: Option<StorageTargetId>,
-    add: PartitionAdd,
-    at: &str,
-    faults: &mut Faults,
-) -> Option<Partition> {
+/// Adds what is wrong with the files of a request whose dataset is not there.
+pub(in crate::store) fn check_additions_alone(add: Vec<PartitionAdd>, faults: &mut Faults) {
+    for (index, add) in add.into_iter().enumerate() {
+        checked(add, &index.to_string(), faults);
+    }
+}
+
+/// A file, as far as it is known without the database; adds what is wrong with it at `add.<at>`.
+fn checked(add: PartitionAdd, at: &str, faults: &mut Faults) -> Option<Partition> {
     let file_path = faults.check(&["add", at, "filePath"], naming::file_path(&add.file_path));
-    for (field, number) in [("fileSizeBytes", add.file_size_bytes), ("rowCount", add.row_count)] {
+    for (field, number) in [
+        ("fileSizeBytes", add.file_size_bytes),
+        ("rowCount", add.row_count),
+    ] {
         if number < 0 {
             faults.invalid(&["add", at, field], "expected 0 or more");
         }
@@ -110,41 +132,54 @@ fn checked(
         faults.check(&["add", at, field], naming::time(time));
     }
     if add.end_time < add.start_time {
-        faults.invalid(&["add", at, "endTime"], "expected an instant not before startTime");
+        faults.invalid(
+            &["add", at, "endTime"],
+            "expected an instant not before startTime",
+        );
     }
-    for (field, text) in [("checksum", &add.checksum), ("ingestionSignature", &add.ingestion_signature)] {
-        if let Some(text) = text {
-            faults.check(&["add", at, field], naming::token(text));
-        }
-    }
-    let partition_key = faults.object(&["add", at, "partitionKey"], add.partition_key);
-    faults.check(&["add", at, "partitionKey"], predicate::check_partition_key(&partition_key));
+    let mut token = |field, text: Option<String>| {
+        text.and_then(|text| faults.check(&["add", at, field], naming::token(&text)))
+    };
+    let checksum = token("checksum", add.checksum);
+    let ingestion_signature = token("ingestionSignature", add.ingestion_signature);
+    let partition_key = add
+        .partition_key
+        .filter(|key| !key.is_null())
+        .unwrap_or_else(|| serde_json::json!({}));
+    let key =
+        naming::json_object(&partition_key).and_then(|()| predicate::check_partition_key(&partition_key));
+    faults.check(&["add", at, "partitionKey"], key);
     let column_statistics = add.column_statistics.filter(|statistics| !statistics.is_null());
     if let Some(statistics) = &column_statistics {
-        faults.check(&["add", at, "columnStatistics"], predicate::check_statistics(statistics));
+        faults.check(
+            &["add", at, "columnStatistics"],
+            predicate::check_statistics(statistics),
+        );
     }
     let bloom_filters = add.bloom_filters.filter(|filters| !filters.is_null());
     if let Some(filters) = &bloom_filters {
-        faults.check(&["add", at, "bloomFilters"], naming::json_object_within(filters, MAX_BLOOM_FILTERS));
+        faults.check(
+            &["add", at, "bloomFilters"],
+            naming::json_object_within(filters, MAX_BLOOM_FILTERS),
+        );
     }
     let metadata = faults.object(&["add", at, "metadata"], add.metadata);
-    let (file_path, storage_target_id) = (file_path?, target?);
     Some(Partition {
-        dataset_id: dataset.id,
-        id,
-        storage_target_id,
-        file_path,
-        file_format: add.file_format.unwrap_or(dataset.write_format),
+        dataset_id: DatasetId(Uuid::nil()),
+        id: PartitionId(Uuid::nil()),
+        storage_target_id: StorageTargetId(Uuid::nil()),
+        file_path: file_path?,
+        file_format: add.file_format.unwrap_or(FileFormat::Parquet),
         file_size_bytes: add.file_size_bytes,
         row_count: add.row_count,
         start_time: add.start_time,
         end_time: add.end_time,
         span_class: span::span_class(add.start_time, add.end_time),
         partition_key,
-        checksum: add.checksum,
+        checksum,
         column_statistics,
         bloom_filters,
-        ingestion_signature: add.ingestion_signature,
+        ingestion_signature,
         metadata,
         schema_version: None,
         added_version: 0,
@@ -163,12 +198,25 @@ pub(in crate::store) async fn duplicates_in_txn(
     let position = || (0..additions.len()).map(|n| i32::try_from(n).unwrap_or(i32::MAX));
     let paths = vec![
         ("given", Column::Int(position().collect())),
-        ("storage_target_id", Column::Uuid(additions.iter().map(|a| a.file.storage_target_id.0).collect())),
-        ("file_path", Column::Text(additions.iter().map(|a| a.file.file_path.clone()).collect())),
+        (
+            "storage_target_id",
+            Column::Uuid(additions.iter().map(|a| a.file.storage_target_id.0).collect()),
+        ),
+        (
+            "file_path",
+            Column::Text(additions.iter().map(|a| a.file.file_path.clone()).collect()),
+        ),
     ];
     let same = "live.storage_target_id = given.storage_target_id and live.file_path = given.file_path";
-    for alike in alike_in_txn(transaction, dataset, paths, same).await?.into_iter().filter(|a| !removed(a.id)) {
-        let reason = format!("a file with this path has been live since version {}", alike.added_version);
+    for alike in alike_in_txn(transaction, dataset, paths, same)
+        .await?
+        .into_iter()
+        .filter(|a| !removed(a.id))
+    {
+        let reason = format!(
+            "a file with this path has been live since version {}",
+            alike.added_version
+        );
         reasons.entry(alike.position()).or_insert(reason);
     }
     let signed: Vec<(i32, String)> = position()
@@ -177,10 +225,20 @@ pub(in crate::store) async fn duplicates_in_txn(
         .collect();
     if !signed.is_empty() {
         let (given, signatures) = signed.into_iter().unzip();
-        let columns = vec![("given", Column::Int(given)), ("signature", Column::Text(signatures))];
+        let columns = vec![
+            ("given", Column::Int(given)),
+            ("signature", Column::Text(signatures)),
+        ];
         let same = "live.ingestion_signature = given.signature";
-        for alike in alike_in_txn(transaction, dataset, columns, same).await?.into_iter().filter(|a| !removed(a.id)) {
-            let reason = format!("a file with this ingestion signature has been live since version {}", alike.added_version);
+        for alike in alike_in_txn(transaction, dataset, columns, same)
+            .await?
+            .into_iter()
+            .filter(|a| !removed(a.id))
+        {
+            let reason = format!(
+                "a file with this ingestion signature has been live since version {}",
+                alike.added_version
+            );
             reasons.entry(alike.position()).or_insert(reason);
         }
     }
@@ -207,7 +265,11 @@ fn within_request(additions: &[Addition]) -> HashMap<usize, String> {
     for (n, Addition { file, .. }) in additions.iter().enumerate() {
         let reason = if paths.contains(&(file.storage_target_id, &file.file_path)) {
             "the request adds this path twice"
-        } else if file.ingestion_signature.as_ref().is_some_and(|signature| signatures.contains(signature)) {
+        } else if file
+            .ingestion_signature
+            .as_ref()
+            .is_some_and(|signature| signatures.contains(signature))
+        {
             "the request adds this ingestion signature twice"
         } else {
             // Only files that stay can make later ones duplicates.
@@ -229,9 +291,10 @@ async fn alike_in_txn(
     let mut alike = Vec::new();
     for Relation { from, mut sql } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
+        // SQLite joins crosswise in the order of the text: each of the given rows is looked up once.
         let text = format!(
-            "select given.given, live.id, live.added_version from {from} join timestore.partitions as live \
-             on live.dataset_id = {dataset} and live.removed_version is null and {same}"
+            "select given.given, live.id, live.added_version from {from} cross join timestore.partitions as live \
+             where live.dataset_id = {dataset} and live.removed_version is null and {same}"
         );
         alike.extend(sql.all(transaction, text).await?);
     }
@@ -306,20 +369,56 @@ fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {
     vec![
         ("dataset_id", Column::Uuid(each(files, |file| file.dataset_id.0))),
         ("id", Column::Uuid(each(files, |file| file.id.0))),
-        ("storage_target_id", Column::Uuid(each(files, |file| file.storage_target_id.0))),
-        ("file_path", Column::Text(each(files, |file| file.file_path.clone()))),
-        ("file_format", Column::Text(each(files, |file| file.file_format.as_str().to_owned()))),
-        ("file_size_bytes", Column::BigInt(each(files, |file| file.file_size_bytes))),
+        (
+            "storage_target_id",
+            Column::Uuid(each(files, |file| file.storage_target_id.0)),
+        ),
+        (
+            "file_path",
+            Column::Text(each(files, |file| file.file_path.clone())),
+        ),
+        (
+            "file_format",
+            Column::Text(each(files, |file| file.file_format.as_str().to_owned())),
+        ),
+        (
+            "file_size_bytes",
+            Column::BigInt(each(files, |file| file.file_size_bytes)),
+        ),
         ("row_count", Column::BigInt(each(files, |file| file.row_count))),
         ("start_time", Column::Time(each(files, |file| file.start_time))),
         ("end_time", Column::Time(each(files, |file| file.end_time))),
-        ("span_class", Column::SmallInt(each(files, |file| file.span_class))),
-        ("partition_key", Column::Json(each(files, |file| file.partition_key.clone()))),
-        ("checksum", Column::OptionalText(each(files, |file| file.checksum.clone()))),
-        ("column_statistics", Column::OptionalJson(each(files, |file| file.column_statistics.clone()))),
-        ("bloom_filters", Column::OptionalJson(each(files, |file| file.bloom_filters.clone()))),
-        ("ingestion_signature", Column::OptionalText(each(files, |file| file.ingestion_signature.clone()))),
-        ("metadata", Column::Json(each(files, |file| file.metadata.clone()))),
-        ("schema_version", Column::OptionalInt(each(files, |file| file.schema_version))),
+        (
+            "span_class",
+            Column::SmallInt(each(files, |file| file.span_class)),
+        ),
+        (
+            "partition_key",
+            Column::Json(each(files, |file| file.partition_key.clone())),
+        ),
+        (
+            "checksum",
+            Column::OptionalText(each(files, |file| file.checksum.clone())),
+        ),
+        (
+            "column_statistics",
+            Column::OptionalJson(each(files, |file| file.column_statistics.clone())),
+        ),
+        (
+            "bloom_filters",
+            Column::OptionalJson(each(files, |file| file.bloom_filters.clone())),
+        ),
+        (
+            "ingestion_signature",
+            Column::OptionalText(each(files, |file| file.ingestion_signature.clone())),
+        ),
+        (
+            "metadata",
+            Column::Json(each(files, |file| file.metadata.clone())),
+        ),
+        (
+            "schema_version",
+            Column::OptionalInt(each(files, |file| file.schema_version)),
+        ),
     ]
 }

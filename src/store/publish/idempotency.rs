@@ -26,40 +26,64 @@ pub(in crate::store) struct Key {
 
 impl Key {
     /// The key of a request, where it has one. The hash is of the coerced input, with the names of objects in order.
-    pub(in crate::store) fn new(key: Option<String>, operation: &'static str, request: &Json) -> Option<Self> {
+    pub(in crate::store) fn new(
+        key: Option<String>,
+        operation: &'static str,
+        request: &Json,
+    ) -> Option<Self> {
         let hash = Sha256::digest(request.to_string());
         let request_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        key.map(|key| Self { key, operation, request_hash })
+        key.map(|key| Self {
+            key,
+            operation,
+            request_hash,
+        })
     }
 
     /// The first result, where the key was used before, for the same request. Under the lock of the head.
-    pub(super) async fn replay_in_txn(
+    pub(in crate::store) async fn replay_in_txn(
         &self,
         transaction: &DatabaseTransaction,
         dataset: &Dataset,
         now: Timestamp,
         faults: &mut Faults,
     ) -> Result<Option<Published>> {
-        if faults.check(&["idempotencyKey"], naming::idempotency_key(&self.key)).is_none() {
+        if faults
+            .check(&["idempotencyKey"], naming::idempotency_key(&self.key))
+            .is_none()
+        {
             return Ok(None);
         }
-        let record = Entity::find_by_id((dataset.id, self.key.clone())).one(transaction).await?;
-        let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(None) };
+        let record = Entity::find_by_id((dataset.id, self.key.clone()))
+            .one(transaction)
+            .await?;
+        let Some(record) = record.filter(|record| record.expires_at > now) else {
+            return Ok(None);
+        };
         if record.operation != self.operation || record.request_hash != self.request_hash {
             let message = "the key was used for another request";
             faults.add(&["idempotencyKey"], FaultKind::IdempotencyMismatch, message);
             return Ok(None);
         }
         let manifest = match record.version {
-            Some(version) => manifest::Entity::find_by_id((dataset.id, version)).one(transaction).await?,
+            Some(version) => {
+                manifest::Entity::find_by_id((dataset.id, version))
+                    .one(transaction)
+                    .await?
+            }
             None => None,
         };
         let skipped: Vec<Skipped> = serde_json::from_value(record.skipped).unwrap_or_default();
-        Ok(Some(Published { dataset: dataset.clone(), manifest, replayed: true, skipped }))
+        Ok(Some(Published {
+            dataset: dataset.clone(),
+            manifest,
+            replayed: true,
+            skipped,
+        }))
     }
 
     /// Remembers the key and its result.
-    pub(super) async fn record_in_txn(
+    pub(in crate::store) async fn record_in_txn(
         self,
         transaction: &DatabaseTransaction,
         dataset: DatasetId,
@@ -68,7 +92,9 @@ impl Key {
         now: Timestamp,
     ) -> Result<()> {
         // A forgotten key may be used again.
-        Entity::delete_by_id((dataset, self.key.clone())).exec(transaction).await?;
+        Entity::delete_by_id((dataset, self.key.clone()))
+            .exec(transaction)
+            .await?;
         let record = IdempotencyRecord {
             dataset_id: dataset,
             key: self.key,
@@ -79,7 +105,9 @@ impl Key {
             created_at: now,
             expires_at: now + MEMORY,
         };
-        Entity::insert(ActiveModel::from(record)).exec_without_returning(transaction).await?;
+        Entity::insert(ActiveModel::from(record))
+            .exec_without_returning(transaction)
+            .await?;
         Ok(())
     }
 }

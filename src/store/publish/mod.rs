@@ -11,12 +11,12 @@ mod prepare;
 mod removals;
 mod write;
 
-use sea_orm::{DatabaseTransaction};
+use sea_orm::DatabaseTransaction;
 use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::ManifestOperation;
 
-use super::dataset::dataset_get_in_txn;
+use super::dataset::{dataset_find_in_txn, dataset_not_found};
 use super::faults::Faults;
 use super::{Fault, FaultKind, Result, Store};
 use crate::auth::Requester;
@@ -56,7 +56,11 @@ impl Store {
     }
 
     /// Publishes manifests of several datasets, all or none. Paths of faults begin with `manifests` and the index.
-    pub async fn manifests_publish(&self, by: &Requester, inputs: Vec<ManifestPublish>) -> Result<Vec<Published>> {
+    pub async fn manifests_publish(
+        &self,
+        by: &Requester,
+        inputs: Vec<ManifestPublish>,
+    ) -> Result<Vec<Published>> {
         if inputs.is_empty() || inputs.len() > MAX_MANIFESTS {
             let message = format!("expected 1 to {MAX_MANIFESTS} manifests");
             return Err(Fault::invalid(&["manifests"], message).into());
@@ -66,16 +70,28 @@ impl Store {
         let mut planned = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.into_iter().enumerate() {
             let within = vec!["manifests".to_owned(), index.to_string()];
-            match super::dataset::dataset_find_in_txn(&transaction, &input.dataset).await? {
-                None => faults.push(super::dataset::dataset_not_found(&input.dataset).within(&["manifests", &within[1]])),
-                Some(dataset) => planned.push((dataset, within, Plan::from_input(input))),
+            let plan = Plan::from_input(input);
+            match dataset_find_in_txn(&transaction, &plan.dataset).await? {
+                None => {
+                    let missing = dataset_not_found(&plan.dataset);
+                    let alone = plan.check_alone(missing).into_iter();
+                    faults.extend(
+                        alone
+                            .map(|fault| fault.within(&["manifests", &within[1]]))
+                            .collect(),
+                    );
+                }
+                Some(dataset) => planned.push((dataset, within, plan)),
             }
         }
         // Heads are locked in the order of their ids, so that two such requests cannot wait for each other.
         planned.sort_by_key(|(dataset, ..)| dataset.id);
         for pair in planned.windows(2).filter(|pair| pair[0].0.id == pair[1].0.id) {
             let index: &str = &pair[1].1[1];
-            faults.invalid(&["manifests", index, "dataset"], "expected each dataset at most once");
+            faults.invalid(
+                &["manifests", index, "dataset"],
+                "expected each dataset at most once",
+            );
         }
         if !faults.is_empty() {
             return Err(faults.into_inner().into());
@@ -84,7 +100,10 @@ impl Store {
         let (mut replays, mut fresh) = (0, 0);
         for (dataset, within, plan) in planned {
             let index = within[1].clone();
-            match self.prepare_in_txn(&transaction, dataset, plan, Faults::within(within)).await? {
+            match self
+                .prepare_in_txn(&transaction, dataset, plan, Faults::within(within))
+                .await?
+            {
                 Prepared::Refused(found) => faults.extend(found),
                 Prepared::Replay(published) => {
                     replays += 1;
@@ -97,16 +116,26 @@ impl Store {
             }
         }
         if replays > 0 && fresh > 0 {
-            for (index, _) in prepared.iter().filter(|(_, prepared)| matches!(prepared, Prepared::Replay(_))) {
+            for (index, _) in prepared
+                .iter()
+                .filter(|(_, prepared)| matches!(prepared, Prepared::Replay(_)))
+            {
                 let message = "the key was used by a request that did not publish the same manifests";
-                faults.add(&["manifests", index, "idempotencyKey"], FaultKind::IdempotencyMismatch, message);
+                faults.add(
+                    &["manifests", index, "idempotencyKey"],
+                    FaultKind::IdempotencyMismatch,
+                    message,
+                );
             }
         }
         faults.finish()?;
         let mut published = Vec::with_capacity(prepared.len());
         for (index, prepared) in prepared {
             let index: usize = index.parse().unwrap_or_default();
-            published.push((index, self.write_prepared_in_txn(&transaction, by, prepared).await?));
+            published.push((
+                index,
+                self.write_prepared_in_txn(&transaction, by, prepared).await?,
+            ));
         }
         transaction.commit().await?;
         published.sort_by_key(|(index, _)| *index);
@@ -116,7 +145,10 @@ impl Store {
     /// Publishes what `plan` says, in one transaction.
     async fn publish(&self, by: &Requester, plan: Plan) -> Result<Published> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &plan.dataset).await?;
+        let Some(dataset) = dataset_find_in_txn(&transaction, &plan.dataset).await? else {
+            let missing = dataset_not_found(&plan.dataset);
+            return Err(plan.check_alone(missing).into());
+        };
         let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
         transaction.commit().await?;
         Ok(published)
@@ -130,7 +162,9 @@ impl Store {
         dataset: Dataset,
         plan: Plan,
     ) -> Result<Published> {
-        let prepared = self.prepare_in_txn(transaction, dataset, plan, Faults::default()).await?;
+        let prepared = self
+            .prepare_in_txn(transaction, dataset, plan, Faults::default())
+            .await?;
         self.write_prepared_in_txn(transaction, by, prepared).await
     }
 }

@@ -5,9 +5,11 @@ use timestore_entity::Timestamp;
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::ManifestDraftId;
 
+use super::additions::check_additions_alone;
 use super::idempotency::Key;
 use super::input::{DuplicatePolicy, ManifestPublish, PartitionAdd};
 use crate::store::faults::Faults;
+use crate::store::schema_version::check_schema_fields;
 use crate::store::watermark::WatermarkAdvance;
 use crate::store::{DatasetRef, Fault, PartitionRef, SchemaRef};
 
@@ -78,15 +80,22 @@ impl Plan {
     }
 
     /// The plan of a request.
-    pub(super) fn from_input(input: ManifestPublish) -> Self {
+    pub(super) fn from_input(mut input: ManifestPublish) -> Self {
         let faults = check(&input);
+        // What is too long is refused, not looked at.
+        input.add.truncate(MAX_FILES);
+        input.remove.truncate(MAX_FILES);
         let request = serde_json::to_value(&input).unwrap_or_default();
         Self {
             faults,
             operation: input.operation,
             schema: input.schema,
             additions: Additions::Given(input.add),
-            removals: if input.remove_all { Removals::All } else { Removals::Listed(input.remove) },
+            removals: if input.remove_all {
+                Removals::All
+            } else {
+                Removals::Listed(input.remove)
+            },
             expected_version: input.expected_version,
             on_duplicate: input.on_duplicate,
             idempotency: Key::new(input.idempotency_key, "publishManifest", &request),
@@ -95,6 +104,24 @@ impl Plan {
             metadata: input.metadata,
             ..Self::new(input.dataset, "publishManifest")
         }
+    }
+}
+
+impl Plan {
+    /// All that is wrong with a plan whose dataset is not there: `missing`, and what needs no dataset to be found.
+    pub(in crate::store) fn check_alone(self, missing: Fault) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        faults.push(missing);
+        faults.extend(self.faults);
+        if let Some(SchemaRef::Fields(fields)) = &self.schema {
+            check_schema_fields(fields, &["schema", "fields"], &mut faults);
+        }
+        if let Additions::Given(add) = self.additions {
+            check_additions_alone(add, &mut faults);
+        }
+        faults.object(&["summary"], self.summary);
+        faults.object(&["metadata"], self.metadata);
+        faults.into_inner()
     }
 }
 
@@ -115,15 +142,25 @@ fn check(input: &ManifestPublish) -> Vec<Fault> {
 }
 
 /// Adds where an operation is not asked for what it does.
-pub(in crate::store) fn check_operation(operation: ManifestOperation, adds: bool, removes: bool, faults: &mut Faults) {
+pub(in crate::store) fn check_operation(
+    operation: ManifestOperation,
+    adds: bool,
+    removes: bool,
+    faults: &mut Faults,
+) {
     use ManifestOperation::{Append, Compact, Delete, Replace};
     match operation {
         Append if removes => faults.invalid(&["remove"], "an append removes nothing: use replace or compact"),
         Append if !adds => faults.invalid(&["add"], "expected at least one file"),
         Delete if adds => faults.invalid(&["add"], "a delete adds nothing: use replace"),
         Delete | Replace | Compact if !removes => faults.invalid(&["remove"], "expected the files to remove"),
-        Replace if !adds => faults.invalid(&["add"], "expected at least one file: to only remove, use delete"),
-        Compact if !adds => faults.invalid(&["add"], "expected the files that hold the rows of the removed ones"),
+        Replace if !adds => {
+            faults.invalid(&["add"], "expected at least one file: to only remove, use delete")
+        }
+        Compact if !adds => faults.invalid(
+            &["add"],
+            "expected the files that hold the rows of the removed ones",
+        ),
         Append | Delete | Replace | Compact => {}
         _ => faults.invalid(&["operation"], "expected append, replace, delete or compact"),
     }
@@ -132,6 +169,9 @@ pub(in crate::store) fn check_operation(operation: ManifestOperation, adds: bool
 /// Adds where a list of files is too long for one request.
 pub(in crate::store) fn check_size(field: &str, length: usize, faults: &mut Faults) {
     if length > MAX_FILES {
-        faults.invalid(&[field], format!("expected at most {MAX_FILES} files: stage more in a draft"));
+        faults.invalid(
+            &[field],
+            format!("expected at most {MAX_FILES} files: stage more in a draft"),
+        );
     }
 }

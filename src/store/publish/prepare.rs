@@ -3,13 +3,13 @@
 
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::Value as Json;
+use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::{DatasetStatus, ManifestOperation};
 use timestore_entity::manifest::{self, Model as Manifest};
 use timestore_entity::partition::Model as Partition;
 use timestore_entity::watermark::Model as Watermark;
-use timestore_entity::Timestamp;
 
 use super::additions::{Addition, check_additions_in_txn, duplicates_in_txn};
 use super::input::{DuplicatePolicy, Published, Skipped};
@@ -26,6 +26,7 @@ use crate::store::watermark::watermark_check_in_txn;
 use crate::store::{Fault, FaultKind, Result, SchemaRef, Store};
 
 /// What came of preparing.
+#[expect(clippy::large_enum_variant, reason = "there is one a publish")]
 pub(super) enum Prepared {
     /// The key was used before, for the same request.
     Replay(Published),
@@ -85,17 +86,33 @@ impl Store {
         let summary = faults.object(&["summary"], plan.summary.take());
         let metadata = faults.object(&["metadata"], plan.metadata.take());
         if dataset.status == DatasetStatus::Inactive {
-            faults.add(&["dataset"], FaultKind::DatasetInactive, "the dataset is archived");
+            faults.add(
+                &["dataset"],
+                FaultKind::DatasetInactive,
+                "the dataset is archived",
+            );
         }
-        let schema = resolve_in_txn(transaction, &dataset, plan.schema.as_ref(), &mut faults, schema_path(&plan)).await?;
+        let schema = resolve_in_txn(
+            transaction,
+            &dataset,
+            plan.schema.as_ref(),
+            &mut faults,
+            schema_path(&plan),
+        )
+        .await?;
         let watermark = match &plan.watermark {
             Some(advance) => watermark_check_in_txn(transaction, dataset.id, advance, &mut faults).await?,
             None => None,
         };
         let restores = restored_in_txn(transaction, &dataset, &head, &plan, &mut faults).await?;
-        let (doomed, not_live) = self.doomed_in_txn(transaction, &dataset, &head, &plan, &mut faults).await?;
-        let (files, skipped) = self.files_in_txn(transaction, &dataset, &head, &mut plan, &doomed, &mut faults).await?;
-        conflicts_in_txn(transaction, &head, &plan, not_live, &mut faults).await?;
+        let (doomed, not_live) = self
+            .doomed_in_txn(transaction, &dataset, &head, &plan, &mut faults)
+            .await?;
+        let (files, skipped) = self
+            .files_in_txn(transaction, &dataset, &head, &mut plan, &doomed, &mut faults)
+            .await?;
+        let anything_left = !matches!(&doomed, Doomed::Listed(ids) if ids.is_empty());
+        conflicts_in_txn(transaction, &head, &plan, not_live, anything_left, &mut faults).await?;
         if !faults.is_empty() {
             return Ok(Prepared::Refused(faults.into_inner()));
         }
@@ -106,8 +123,21 @@ impl Store {
             return Ok(Prepared::Refused(faults.into_inner()));
         }
         let ready = Ready {
-            plan, dataset, head, now, schema, files, added, span_classes, doomed, removed, restores, watermark, skipped,
-            summary, metadata,
+            plan,
+            dataset,
+            head,
+            now,
+            schema,
+            files,
+            added,
+            span_classes,
+            doomed,
+            removed,
+            restores,
+            watermark,
+            skipped,
+            summary,
+            metadata,
         };
         Ok(Prepared::Ready(Box::new(ready)))
     }
@@ -126,12 +156,14 @@ impl Store {
                 (Doomed::Listed(ids), not_live)
             }
             Removals::All => (Doomed::All, Vec::new()),
-            Removals::Staged(draft) => {
-                (Doomed::Staged(*draft), staged_not_live_in_txn(transaction, dataset.id, *draft).await?)
-            }
-            Removals::NotIn { to } => {
-                (Doomed::Diff(Side::Removed.of_rollback(dataset.id, head.latest_version, *to)), Vec::new())
-            }
+            Removals::Staged(draft) => (
+                Doomed::Staged(*draft),
+                staged_not_live_in_txn(transaction, dataset.id, *draft).await?,
+            ),
+            Removals::NotIn { to } => (
+                Doomed::Diff(Side::Removed.of_rollback(dataset.id, head.latest_version, *to)),
+                Vec::new(),
+            ),
         })
     }
 
@@ -156,14 +188,18 @@ impl Store {
             }
             Additions::Given(add) => {
                 let add = std::mem::take(add);
-                let additions = check_additions_in_txn(transaction, &*self.clock, dataset, add, faults).await?;
+                let additions =
+                    check_additions_in_txn(transaction, &*self.clock, dataset, add, faults).await?;
                 let removed = |id| doomed.contains(id);
                 let duplicates = duplicates_in_txn(transaction, dataset.id, &additions, removed).await?;
                 (additions, duplicates)
             }
         };
         let (files, skipped) = without_duplicates(files, duplicates, plan.on_duplicate, faults);
-        Ok((Files::Given(files.into_iter().map(|addition| addition.file).collect()), skipped))
+        Ok((
+            Files::Given(files.into_iter().map(|addition| addition.file).collect()),
+            skipped,
+        ))
     }
 }
 
@@ -187,13 +223,19 @@ pub(in crate::store) fn without_duplicates(
     }
     let indexes: std::collections::HashSet<usize> = duplicates.iter().filter_map(|d| d.index).collect();
     additions.retain(|addition| !indexes.contains(&addition.index));
-    let skipped = duplicates.into_iter().map(|d| Skipped { file_path: d.file_path, reason: d.reason });
+    let skipped = duplicates.into_iter().map(|d| Skipped {
+        file_path: d.file_path,
+        reason: d.reason,
+    });
     (additions, skipped.collect())
 }
 
 fn refuse_duplicates(duplicates: Vec<Duplicate>, faults: &mut Faults) {
     if !duplicates.is_empty() {
-        let message = format!("{} file(s) are there already, or twice in the request", duplicates.len());
+        let message = format!(
+            "{} file(s) are there already, or twice in the request",
+            duplicates.len()
+        );
         faults.add(&["add"], FaultKind::DuplicatePartitions { duplicates }, message);
     }
 }
@@ -206,10 +248,17 @@ async fn restored_in_txn(
     plan: &Plan,
     faults: &mut Faults,
 ) -> Result<Option<Manifest>> {
-    let Additions::Revived { to } = plan.additions else { return Ok(None) };
-    let found = manifest::Entity::find_by_id((dataset.id, to)).one(transaction).await?;
+    let Additions::Revived { to } = plan.additions else {
+        return Ok(None);
+    };
+    let found = manifest::Entity::find_by_id((dataset.id, to))
+        .one(transaction)
+        .await?;
     match &found {
-        None => faults.push(Fault::not_found(&["to"], "expected a published version of the dataset")),
+        None => faults.push(Fault::not_found(
+            &["to"],
+            "expected a published version of the dataset",
+        )),
         Some(manifest) if manifest.expired_at.is_some() => {
             faults.invalid(&["to"], format!("the history of version {to} has expired"));
         }
@@ -227,38 +276,67 @@ async fn conflicts_in_txn(
     head: &DatasetHead,
     plan: &Plan,
     not_live: Vec<crate::store::error::NotLive>,
+    anything_left: bool,
     faults: &mut Faults,
 ) -> Result<()> {
-    let rebasable = faults.is_empty();
+    let rebasable = faults.is_empty() && anything_left;
     if !not_live.is_empty() {
         let message = format!("{} file(s) to remove are not live", not_live.len());
-        faults.add(&["remove"], FaultKind::PartitionsNotLive { partitions: not_live, rebasable }, message);
+        faults.add(
+            &["remove"],
+            FaultKind::PartitionsNotLive {
+                partitions: not_live,
+                rebasable,
+            },
+            message,
+        );
     }
-    let Some(expected) = plan.expected_version else { return Ok(()) };
+    let Some(expected) = plan.expected_version else {
+        return Ok(());
+    };
     if expected < 0 {
         faults.invalid(&["expectedVersion"], "expected 0 or more");
     } else if expected != head.latest_version {
-        let current = manifest::Entity::find_by_id((head.dataset_id, head.latest_version)).one(transaction).await?;
+        let current = manifest::Entity::find_by_id((head.dataset_id, head.latest_version))
+            .one(transaction)
+            .await?;
         let kind = FaultKind::VersionConflict {
             current_version: head.latest_version,
             published_by: current.as_ref().and_then(|manifest| manifest.created_by.clone()),
             published_at: current.as_ref().map(|manifest| manifest.published_at),
             rebasable: faults.is_empty(),
         };
-        faults.add(&["expectedVersion"], kind, format!("the dataset is at version {}", head.latest_version));
+        faults.add(
+            &["expectedVersion"],
+            kind,
+            format!("the dataset is at version {}", head.latest_version),
+        );
     }
     Ok(())
 }
 
-fn check_sums(plan: &Plan, head: &DatasetHead, added: Sums, removed: Sums, skipped: &[Skipped], faults: &mut Faults) {
+fn check_sums(
+    plan: &Plan,
+    head: &DatasetHead,
+    added: Sums,
+    removed: Sums,
+    skipped: &[Skipped],
+    faults: &mut Faults,
+) {
     if let Additions::Staged(_) = plan.additions {
         let adds = added.files > 0 || !skipped.is_empty();
         check_operation(plan.operation, adds, removed.files > 0, faults);
-    } else if matches!(plan.removals, Removals::All) && plan.operation != ManifestOperation::Replace && removed.files == 0 {
+    } else if matches!(plan.removals, Removals::All)
+        && plan.operation != ManifestOperation::Replace
+        && removed.files == 0
+    {
         faults.invalid(&["removeAll"], "the dataset has no files to remove");
     }
     if plan.operation == ManifestOperation::Compact && added.rows != removed.rows {
-        let message = format!("expected the {} rows of the removed files, got {}", removed.rows, added.rows);
+        let message = format!(
+            "expected the {} rows of the removed files, got {}",
+            removed.rows, added.rows
+        );
         faults.invalid(&["add"], message);
     }
     let before = Sums {
@@ -267,7 +345,10 @@ fn check_sums(plan: &Plan, head: &DatasetHead, added: Sums, removed: Sums, skipp
         bytes: head.total_bytes - removed.bytes,
         ..Sums::default()
     };
-    if before.checked_add(added).is_none_or(|after| i32::try_from(after.files).is_err()) {
+    if before
+        .checked_add(added)
+        .is_none_or(|after| i32::try_from(after.files).is_err())
+    {
         faults.invalid(&["add"], "the totals of the dataset would no longer fit");
     }
 }
@@ -280,9 +361,13 @@ impl Files {
             Self::Given(files) => return Ok(sums_of(files)),
             Self::Staged(draft) => {
                 let (dataset, draft) = (sql.bind(dataset.id), sql.bind(*draft));
-                format!("timestore.staged_partitions as child where dataset_id = {dataset} and draft_id = {draft}")
+                format!(
+                    "timestore.staged_partitions as child where dataset_id = {dataset} and draft_id = {draft}"
+                )
             }
-            Self::Revived(diff) => format!("timestore.partitions as child where {}", diff.condition(&mut sql)),
+            Self::Revived(diff) => {
+                format!("timestore.partitions as child where {}", diff.condition(&mut sql))
+            }
         };
         let text = format!("select {SUMS} from {from}");
         let sums: Option<Sums> = sql.clone().one(transaction, text).await?;
@@ -303,8 +388,15 @@ fn sums_of(files: &[Partition]) -> (Sums, i64) {
         start_time: Some(file.start_time),
         end_time: Some(file.end_time),
     };
-    let unfit = Sums { files: i64::MAX, ..Sums::default() };
-    let sums = files.iter().try_fold(Sums::default(), |sums, file| sums.checked_add(one(file)));
-    let classes = files.iter().fold(0_i64, |classes, file| classes | 1 << file.span_class);
+    let unfit = Sums {
+        files: i64::MAX,
+        ..Sums::default()
+    };
+    let sums = files
+        .iter()
+        .try_fold(Sums::default(), |sums, file| sums.checked_add(one(file)));
+    let classes = files
+        .iter()
+        .fold(0_i64, |classes, file| classes | 1 << file.span_class);
     (sums.unwrap_or(unfit), classes)
 }

@@ -70,7 +70,12 @@ impl Doomed {
 
     /// Statements under construction, each with a condition on live files called `child`; together they name each file once.
     fn conditions(&self, connection: &impl ConnectionTrait, dataset: DatasetId) -> Vec<(Sql, String)> {
-        let live = |sql: &mut Sql| format!("child.dataset_id = {} and child.removed_version is null", sql.bind(dataset));
+        let live = |sql: &mut Sql| {
+            format!(
+                "child.dataset_id = {} and child.removed_version is null",
+                sql.bind(dataset)
+            )
+        };
         if let Self::Listed(ids) = self {
             if ids.is_empty() {
                 return Vec::new();
@@ -83,7 +88,10 @@ impl Doomed {
                 let condition = format!("{live} and {}", in_relation("child.id", &relation));
                 (relation.sql, condition)
             };
-            return relations(connection, vec![("id", ids)]).into_iter().map(each).collect();
+            return relations(connection, vec![("id", ids)])
+                .into_iter()
+                .map(each)
+                .collect();
         }
         let mut sql = Sql::new(connection);
         let live = live(&mut sql);
@@ -102,7 +110,11 @@ impl Doomed {
     }
 
     /// What they amount to.
-    pub(super) async fn sums_in_txn(&self, transaction: &DatabaseTransaction, dataset: DatasetId) -> Result<Sums> {
+    pub(super) async fn sums_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        dataset: DatasetId,
+    ) -> Result<Sums> {
         let mut sums = Sums::default();
         for (sql, condition) in self.conditions(transaction, dataset) {
             let text = format!("select {SUMS} from timestore.partitions as child where {condition}");
@@ -123,7 +135,9 @@ impl Doomed {
         let mut removed = 0;
         for (mut sql, condition) in self.conditions(transaction, dataset) {
             let version = sql.bind(version);
-            let text = format!("update timestore.partitions as child set removed_version = {version} where {condition}");
+            let text = format!(
+                "update timestore.partitions as child set removed_version = {version} where {condition}"
+            );
             removed += sql.execute(transaction, text).await?.rows_affected();
         }
         Ok(removed)
@@ -133,7 +147,12 @@ impl Doomed {
 impl Side {
     /// What a rollback from `current` to `to` removes, or adds.
     pub(super) fn of_rollback(self, dataset_id: DatasetId, current: i32, to: i32) -> DiffKey {
-        DiffKey { dataset_id, from: current, to, side: self }
+        DiffKey {
+            dataset_id,
+            from: current,
+            to,
+            side: self,
+        }
     }
 }
 
@@ -163,12 +182,21 @@ pub(in crate::store) async fn resolve_removals_in_txn(
                 by_id.1.push(id.0);
             }
             PartitionRef::Id(..) | PartitionRef::Unknown(_) => {
-                faults.push(Fault::not_found(&["remove", &at, "id"], "expected the id of a partition of this dataset"));
+                faults.push(Fault::not_found(
+                    &["remove", &at, "id"],
+                    "expected the id of a partition of this dataset",
+                ));
             }
-            PartitionRef::Path { storage_target, file_path } => {
+            PartitionRef::Path {
+                storage_target,
+                file_path,
+            } => {
                 let path = ["remove", &at, "path", "storageTarget"];
-                let target = targets.resolve_in_txn(transaction, storage_target.as_ref(), &path, faults).await?;
-                let file_path = faults.check(&["remove", &at, "path", "filePath"], naming::file_path(file_path));
+                let target = targets
+                    .resolve_in_txn(transaction, storage_target.as_ref(), &path, faults)
+                    .await?;
+                let file_path =
+                    faults.check(&["remove", &at, "path", "filePath"], naming::file_path(file_path));
                 if let (Some(target), Some(file_path)) = (target, file_path) {
                     by_path.0.push(given);
                     by_path.1.push(target);
@@ -179,8 +207,16 @@ pub(in crate::store) async fn resolve_removals_in_txn(
     }
     let mut known = find_by_id(transaction, dataset.id, &by_id).await?;
     known.extend(find_by_path(transaction, dataset.id, &by_path, "is null").await?);
-    let live: HashSet<PartitionId> = known.iter().filter(|k| k.removed_version.is_none()).map(|k| k.id).collect();
-    let answered: HashSet<i32> = known.iter().filter(|k| k.removed_version.is_none()).map(|k| k.given).collect();
+    let live: HashSet<PartitionId> = known
+        .iter()
+        .filter(|k| k.removed_version.is_none())
+        .map(|k| k.id)
+        .collect();
+    let answered: HashSet<i32> = known
+        .iter()
+        .filter(|k| k.removed_version.is_none())
+        .map(|k| k.given)
+        .collect();
     let named = by_id.0.iter().chain(&by_path.0);
     let missing: Vec<i32> = named.filter(|given| !answered.contains(given)).copied().collect();
     if missing.is_empty() {
@@ -196,7 +232,10 @@ async fn find_by_id(
     dataset: DatasetId,
     (given, ids): &(Vec<i32>, Vec<Uuid>),
 ) -> Result<Vec<Known>> {
-    let columns = vec![("given", Column::Int(given.clone())), ("id", Column::Uuid(ids.clone()))];
+    let columns = vec![
+        ("given", Column::Int(given.clone())),
+        ("id", Column::Uuid(ids.clone())),
+    ];
     find(transaction, dataset, columns, "known.id = given.id").await
 }
 
@@ -208,11 +247,20 @@ async fn find_by_path(
 ) -> Result<Vec<Known>> {
     let columns = vec![
         ("given", Column::Int(given.clone())),
-        ("storage_target_id", Column::Uuid(targets.iter().map(|target| target.0).collect())),
+        (
+            "storage_target_id",
+            Column::Uuid(targets.iter().map(|target| target.0).collect()),
+        ),
         ("file_path", Column::Text(paths.clone())),
     ];
     let same = "known.storage_target_id = given.storage_target_id and known.file_path = given.file_path";
-    find(transaction, dataset, columns, &format!("known.removed_version {removed} and {same}")).await
+    find(
+        transaction,
+        dataset,
+        columns,
+        &format!("known.removed_version {removed} and {same}"),
+    )
+    .await
 }
 
 async fn find(
@@ -226,7 +274,7 @@ async fn find(
         let dataset = sql.bind(dataset);
         let text = format!(
             "select given.given, known.id, known.file_path, known.removed_version \
-             from {from} join timestore.partitions as known on known.dataset_id = {dataset} and {same}"
+             from {from} cross join timestore.partitions as known where known.dataset_id = {dataset} and {same}"
         );
         known.extend(sql.all::<Known>(transaction, text).await?);
     }
@@ -251,7 +299,8 @@ async fn not_live(
     let versions: BTreeSet<i32> = last.values().filter_map(|known| known.removed_version).collect();
     let keys: Vec<(DatasetId, i32)> = versions.into_iter().map(|version| (dataset, version)).collect();
     let manifests: Vec<Manifest> = rows_by_number(transaction, "manifests", "version", &keys).await?;
-    let authors: HashMap<i32, Option<String>> = manifests.into_iter().map(|m| (m.version, m.created_by)).collect();
+    let authors: HashMap<i32, Option<String>> =
+        manifests.into_iter().map(|m| (m.version, m.created_by)).collect();
     let each = |given: &i32| {
         let known = last.get(given);
         let removed_version = known.and_then(|known| known.removed_version);

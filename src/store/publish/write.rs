@@ -1,7 +1,9 @@
 //! Writing a prepared publish: the manifest, the files that go, the files that come, the head, and what goes with them.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
+};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
@@ -36,7 +38,9 @@ impl Store {
         match prepared {
             Prepared::Replay(published) => Ok(published),
             Prepared::Refused(faults) => Err(StoreError::Refused(Refusal(faults))),
-            Prepared::Ready(ready) if ready.added.files == 0 && ready.removed.files == 0 && !ready.skipped.is_empty() => {
+            Prepared::Ready(ready)
+                if ready.added.files == 0 && ready.removed.files == 0 && !ready.skipped.is_empty() =>
+            {
                 self.write_nothing_in_txn(transaction, by, *ready).await
             }
             Prepared::Ready(ready) => self.write_in_txn(transaction, by, *ready).await,
@@ -50,8 +54,18 @@ impl Store {
         by: &Requester,
         ready: Ready,
     ) -> Result<Published> {
-        let Ready { plan, dataset, head, now, watermark, skipped, .. } = ready;
-        let current = Entity::find_by_id((dataset.id, head.latest_version)).one(transaction).await?;
+        let Ready {
+            plan,
+            dataset,
+            head,
+            now,
+            watermark,
+            skipped,
+            ..
+        } = ready;
+        let current = Entity::find_by_id((dataset.id, head.latest_version))
+            .one(transaction)
+            .await?;
         let version = current.as_ref().map(|manifest| manifest.version);
         if let Some(advance) = &plan.watermark {
             watermark_advance_in_txn(transaction, dataset.id, watermark, advance, 0, None, now).await?;
@@ -65,18 +79,42 @@ impl Store {
             self.trail_in_txn(transaction, by, now, trail).await?;
         }
         if let Some(key) = plan.idempotency {
-            key.record_in_txn(transaction, dataset.id, version, &skipped, now).await?;
+            key.record_in_txn(transaction, dataset.id, version, &skipped, now)
+                .await?;
         }
-        Ok(Published { dataset, manifest: current, replayed: false, skipped })
+        Ok(Published {
+            dataset,
+            manifest: current,
+            replayed: false,
+            skipped,
+        })
     }
 
-    async fn write_in_txn(&self, transaction: &DatabaseTransaction, by: &Requester, ready: Ready) -> Result<Published> {
-        let Ready { plan, dataset, mut head, schema, files, added, doomed, removed, restores, .. } = ready;
+    async fn write_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        ready: Ready,
+    ) -> Result<Published> {
+        let Ready {
+            plan,
+            dataset,
+            mut head,
+            schema,
+            files,
+            added,
+            doomed,
+            removed,
+            restores,
+            ..
+        } = ready;
         let schema_version = match (schema, &restores) {
             (_, Some(restored)) => restored.schema_version,
             (Some(Resolved::Existing(existing)), None) => Some(existing.version),
             (Some(Resolved::New(fields)), None) => {
-                let created = self.insert_in_txn(transaction, by, &dataset, &mut head, fields, None).await?;
+                let created = self
+                    .insert_in_txn(transaction, by, &dataset, &mut head, fields, None)
+                    .await?;
                 Some(created.version)
             }
             (None, None) => None,
@@ -89,7 +127,9 @@ impl Store {
         head.total_bytes += added.bytes - removed.bytes;
         head.span_classes |= ready.span_classes;
         // Strictly increasing, whatever the clocks of the gateways say, so that `asOf` has one answer.
-        let after_last = before.last_published_at.map(|last| last + chrono::Duration::microseconds(1));
+        let after_last = before
+            .last_published_at
+            .map(|last| last + chrono::Duration::microseconds(1));
         let published_at = after_last.map_or(ready.now, |after_last| ready.now.max(after_last));
         head.last_published_at = Some(published_at);
         // Bounds of what was there and of what comes; too wide, at the most, by what goes.
@@ -119,8 +159,14 @@ impl Store {
             published_at,
             expired_at: None,
         };
-        Entity::insert(ActiveModel::from(manifest.clone())).exec_without_returning(transaction).await?;
-        affected("removed files", removed.files, doomed.remove_in_txn(transaction, dataset.id, version).await?)?;
+        Entity::insert(ActiveModel::from(manifest.clone()))
+            .exec_without_returning(transaction)
+            .await?;
+        affected(
+            "removed files",
+            removed.files,
+            doomed.remove_in_txn(transaction, dataset.id, version).await?,
+        )?;
         let inserted = self.insert_files_in_txn(transaction, files, &manifest).await?;
         affected("added files", added.files, inserted)?;
         let touches_bounds = head.partition_count > 0
@@ -134,10 +180,12 @@ impl Store {
         if let Some(advance) = &plan.watermark {
             let (dataset, now) = (dataset.id, ready.now);
             let (watermark, rows) = (ready.watermark, added.rows);
-            watermark_advance_in_txn(transaction, dataset, watermark, advance, rows, Some(version), now).await?;
+            watermark_advance_in_txn(transaction, dataset, watermark, advance, rows, Some(version), now)
+                .await?;
         }
         if let Some(key) = plan.idempotency {
-            key.record_in_txn(transaction, dataset.id, Some(version), &ready.skipped, ready.now).await?;
+            key.record_in_txn(transaction, dataset.id, Some(version), &ready.skipped, ready.now)
+                .await?;
         }
         let trail = Trail {
             action: plan.action,
@@ -151,7 +199,12 @@ impl Store {
             }),
         };
         self.trail_in_txn(transaction, by, published_at, trail).await?;
-        Ok(Published { dataset, manifest: Some(manifest), replayed: false, skipped: ready.skipped })
+        Ok(Published {
+            dataset,
+            manifest: Some(manifest),
+            replayed: false,
+            skipped: ready.skipped,
+        })
     }
 
     async fn insert_files_in_txn(
@@ -163,8 +216,14 @@ impl Store {
         let (version, schema_version) = (manifest.version, manifest.schema_version);
         match files {
             Files::Given(mut files) => {
-                files.iter_mut().for_each(|file| file.schema_version = schema_version);
-                if files.is_empty() { Ok(0) } else { insert_in_txn(transaction, files, version).await }
+                files
+                    .iter_mut()
+                    .for_each(|file| file.schema_version = schema_version);
+                if files.is_empty() {
+                    Ok(0)
+                } else {
+                    insert_in_txn(transaction, files, version).await
+                }
             }
             Files::Staged(draft) => {
                 insert_staged_in_txn(transaction, manifest.dataset_id, draft, schema_version, version).await
@@ -174,7 +233,12 @@ impl Store {
     }
 
     /// Inserts the files on a side of a difference again, under new ids: a file's row says in which versions it was, once.
-    async fn revive_in_txn(&self, transaction: &DatabaseTransaction, diff: &DiffKey, version: i32) -> Result<u64> {
+    async fn revive_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        diff: &DiffKey,
+        version: i32,
+    ) -> Result<u64> {
         let mut inserted = 0;
         let mut after: Option<PartitionId> = None;
         loop {
@@ -186,9 +250,13 @@ impl Store {
                 conditions.join(" and ")
             );
             let mut files: Vec<Partition> = sql.all(transaction, text).await?;
-            let Some(last) = files.last() else { return Ok(inserted) };
+            let Some(last) = files.last() else {
+                return Ok(inserted);
+            };
             after = Some(last.id);
-            files.iter_mut().for_each(|file| file.id = PartitionId(self.clock.id()));
+            files
+                .iter_mut()
+                .for_each(|file| file.id = PartitionId(self.clock.id()));
             inserted += insert_in_txn(transaction, files, version).await?;
         }
     }
@@ -202,7 +270,9 @@ fn affected(what: &str, expected: i64, actual: u64) -> Result<()> {
     if expected.unsigned_abs() == actual {
         return Ok(());
     }
-    Err(StoreError::Inconsistent(format!("{what}: expected {expected}, changed {actual}")))
+    Err(StoreError::Inconsistent(format!(
+        "{what}: expected {expected}, changed {actual}"
+    )))
 }
 
 #[derive(FromQueryResult)]
@@ -228,7 +298,13 @@ async fn bounds_in_txn(
             "select min(start_time) as start_time, max(start_time) as end_time from timestore.partitions where {live}"
         );
         let starts: Option<Bounds> = sql.clone().one(transaction, text).await?;
-        let Some(Bounds { start_time: Some(first), end_time: Some(last) }) = starts else { continue };
+        let Some(Bounds {
+            start_time: Some(first),
+            end_time: Some(last),
+        }) = starts
+        else {
+            continue;
+        };
         let earliest = sql.bind(span::lower_bound(last, class));
         let text = format!(
             "select min(start_time) as start_time, max(end_time) as end_time from timestore.partitions \
@@ -248,7 +324,11 @@ async fn set_bounds_in_txn(
     manifest: &mut Manifest,
 ) -> Result<()> {
     (manifest.start_time, manifest.end_time) = (head.start_time, head.end_time);
-    let bounds = ActiveModel { start_time: Set(head.start_time), end_time: Set(head.end_time), ..Default::default() };
+    let bounds = ActiveModel {
+        start_time: Set(head.start_time),
+        end_time: Set(head.end_time),
+        ..Default::default()
+    };
     let updated = Entity::update_many()
         .set(bounds)
         .filter(Column::DatasetId.eq(manifest.dataset_id))
@@ -259,7 +339,11 @@ async fn set_bounds_in_txn(
 }
 
 /// Writes the head, which must still be as it was when it was locked.
-async fn save_head_in_txn(transaction: &DatabaseTransaction, before: &DatasetHead, head: &DatasetHead) -> Result<()> {
+async fn save_head_in_txn(
+    transaction: &DatabaseTransaction,
+    before: &DatasetHead,
+    head: &DatasetHead,
+) -> Result<()> {
     let updated = dataset_head::Entity::update_many()
         .set(dataset_head::ActiveModel::from(head.clone()).reset_all())
         .filter(dataset_head::Column::DatasetId.eq(head.dataset_id))

@@ -13,7 +13,10 @@ use timestore_gateway::store::{DatasetRef, Page, PartitionRef, StorageTargetRef,
 
 /// A caller.
 pub fn ann() -> Requester {
-    Requester { subject: Some("ann".to_owned()), scopes: Vec::new() }
+    Requester {
+        subject: Some("ann".to_owned()),
+        scopes: Vec::new(),
+    }
 }
 
 /// So many minutes after a beginning.
@@ -85,18 +88,28 @@ pub fn publish(id: DatasetId, operation: ManifestOperation) -> ManifestPublish {
 
 /// An append of one file.
 pub fn append(id: DatasetId, path: &str, start: i64) -> ManifestPublish {
-    ManifestPublish { add: vec![file(path, start)], ..publish(id, ManifestOperation::Append) }
+    ManifestPublish {
+        add: vec![file(path, start)],
+        ..publish(id, ManifestOperation::Append)
+    }
 }
 
 /// Names a file on the default target.
 pub fn at(path: &str) -> PartitionRef {
-    PartitionRef::Path { storage_target: None, file_path: path.to_owned() }
+    PartitionRef::Path {
+        storage_target: None,
+        file_path: path.to_owned(),
+    }
 }
 
 /// The paths of a version's files, in order.
 pub async fn paths(store: &Store, id: DatasetId, version: i32) -> Vec<String> {
     let page = Page::first(1_000, None);
-    let query = PartitionQuery { filter: PartitionFilter::default(), page, with_statistics: false };
+    let query = PartitionQuery {
+        filter: PartitionFilter::default(),
+        page,
+        with_statistics: false,
+    };
     let mut pages = store.partition_pages(&[(id, version)], &query).await.unwrap();
     let page = pages.remove(&(id, version)).unwrap_or_default();
     assert!(!page.has_more, "more files than a test should have");

@@ -32,11 +32,19 @@ impl TestDatabase {
     pub fn sqlite_empty() -> Self {
         let directory = std::env::temp_dir().join(format!("timestore-test-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&directory).unwrap();
-        Self { url: format!("sqlite:{}", directory.join("timestore.db").display()), directory: Some(directory) }
+        Self {
+            url: format!("sqlite:{}", directory.join("timestore.db").display()),
+            directory: Some(directory),
+        }
     }
 
     async fn migrated(self) -> Self {
-        Migrator::connect(&self.migration_url()).await.unwrap().up(None).await.unwrap();
+        Migrator::connect(&self.migration_url())
+            .await
+            .unwrap()
+            .up(None)
+            .await
+            .unwrap();
         self
     }
 
@@ -53,11 +61,6 @@ impl TestDatabase {
     /// The name of a PostgreSQL database.
     pub fn name(&self) -> &str {
         self.url.rsplit('/').next().unwrap()
-    }
-
-    /// The directory of a SQLite file.
-    pub fn directory(&self) -> &std::path::Path {
-        self.directory.as_deref().expect("a SQLite database")
     }
 
     /// Pools of their own.
@@ -92,16 +95,26 @@ pub mod postgres {
 
     /// A database without any of our tables.
     pub async fn empty() -> TestDatabase {
-        let server = std::env::var("TIMESTORE_TEST_POSTGRES_URL")
-            .expect("TIMESTORE_TEST_POSTGRES_URL names no PostgreSQL server: run scripts/test, which starts one");
+        let server = std::env::var("TIMESTORE_TEST_POSTGRES_URL").expect(
+            "TIMESTORE_TEST_POSTGRES_URL names no PostgreSQL server: run scripts/test, which starts one",
+        );
         let name = format!("test_{}", Uuid::now_v7().simple());
         let connection = SeaDatabase::connect(&server).await.unwrap();
-        connection.execute_unprepared(&format!("create database {name} template template0")).await.unwrap();
+        connection
+            .execute_unprepared(&format!("create database {name} template template0"))
+            .await
+            .unwrap();
         // Nothing may depend on the role's search_path.
-        connection.execute_unprepared(&format!("alter database {name} set search_path to nowhere")).await.unwrap();
+        connection
+            .execute_unprepared(&format!("alter database {name} set search_path to nowhere"))
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         let (host, _) = server.rsplit_once('/').unwrap();
-        TestDatabase { url: format!("{host}/{name}"), directory: None }
+        TestDatabase {
+            url: format!("{host}/{name}"),
+            directory: None,
+        }
     }
 
     /// The same database, as another role.

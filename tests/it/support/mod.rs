@@ -1,6 +1,9 @@
 //! What the tests stand on: databases, and the catalog and the gateway over them.
 
+pub mod app;
+pub mod builders;
 pub mod catalog;
+pub mod client;
 pub mod database;
 pub mod process;
 

@@ -18,7 +18,13 @@ impl Process {
     /// Starts a gateway on `database`, and waits until it is ready.
     pub fn start(database: &TestDatabase) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_timestore"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--database-url", database.url()])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--database-url",
+                database.url(),
+            ])
             .env_remove("TIMESTORE_LOG")
             .stderr(Stdio::piped())
             .spawn()
@@ -26,7 +32,10 @@ impl Process {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
         let ready = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it stopped: {said:#?}")).unwrap();
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("it stopped: {said:#?}"))
+                .unwrap();
             if line.contains("ready: open") {
                 break line;
             }
@@ -52,7 +61,10 @@ impl Process {
 
     /// Asks it to stop, as SIGTERM does, and waits until it has.
     pub fn terminate(mut self) -> std::process::ExitStatus {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         self.child.wait().unwrap()
     }
 }
@@ -66,7 +78,14 @@ impl Drop for Process {
 
 /// Sends a document to a gateway; the error is whatever went wrong on the way.
 pub fn post(address: &str, document: &str, variables: &Value) -> Result<Value, ureq::Error> {
-    let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).build().new_agent();
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(20)))
+        .build()
+        .new_agent();
     let body = json!({ "query": document, "variables": variables });
-    agent.post(&format!("http://{address}/graphql")).send_json(body)?.body_mut().read_json()
+    agent
+        .post(&format!("http://{address}/graphql"))
+        .send_json(body)?
+        .body_mut()
+        .read_json()
 }

@@ -1,0 +1,108 @@
+//! What a document costs: the number of SQL statements depends on the document alone, not on how many rows it touches.
+
+use serde_json::{Value, json};
+
+use crate::support::app::App;
+use crate::support::both;
+use crate::support::builders::{field, partition, slug};
+use crate::support::database::TestDatabase;
+
+both! {
+    a_nested_read_takes_as_many_statements_with_ten_times_the_rows,
+    a_list_of_datasets_takes_as_many_statements_with_ten_times_the_rows,
+    an_append_takes_as_many_statements_with_ten_times_the_rows,
+}
+
+const NESTED: &str = "{ dataset(by: { slug: \"weather\" }) { slug defaultStorageTarget { name }
+    schemaVersions(first: 100) { totalCount nodes { version fields { name }
+      manifests(first: 100) { totalCount nodes { version status parent { version } schemaVersion { version }
+        dataset { slug status }
+        partitions(first: 100) { totalCount pruning { considered } nodes { filePath storageTarget { name baseUri }
+          schemaVersion { version } addedIn { version } removedIn { version } } }
+        addedPartitions(first: 100) { nodes { filePath } } } } } }
+    snapshots(first: 100) { totalCount nodes { name manifest { version } } } } }";
+
+const LIST: &str =
+    "{ datasets(first: 100) { totalCount nodes { slug lastPublishedAt defaultStorageTarget { name }
+    schemaVersion { version } retentionPolicy { keepVersions } watermarks { source }
+    manifest { version status partitionCount createdBy partitions(first: 10) { nodes { filePath } } }
+    manifests(first: 5) { totalCount nodes { version } } snapshots(first: 5) { nodes { name } } } } }";
+
+/// What a document reads, and the statements that it takes.
+async fn statements(app: &App, document: &str) -> (Value, Vec<String>) {
+    app.statements_of(app.query(document, json!({}))).await
+}
+
+/// A version with `files` files under the schema version of `columns` columns, and a snapshot of it.
+async fn publish(app: &App, name: &str, columns: usize, files: usize) {
+    let fields: Vec<_> = (0..columns).map(|n| field(&format!("c{n}"), "DOUBLE")).collect();
+    let add: Vec<_> = (0..files)
+        .map(|n| partition("2020-01-01", &format!("{name}/{n}.parquet")))
+        .collect();
+    let input = json!({ "dataset": slug("weather"), "schema": { "fields": fields }, "add": add });
+    app.granted("publishManifest", input).await;
+    app.granted(
+        "createSnapshot",
+        json!({ "dataset": slug("weather"), "name": name }),
+    )
+    .await;
+}
+
+async fn a_nested_read_takes_as_many_statements_with_ten_times_the_rows(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    publish(&app, "first", 1, 2).await;
+    let (few, first) = statements(&app, NESTED).await;
+    for n in 0..9 {
+        publish(&app, &format!("more-{n}"), 1 + n / 3, 18).await;
+    }
+    let (many, second) = statements(&app, NESTED).await;
+    let files = |data: &Value| data.to_string().matches("filePath").count();
+    assert!(
+        files(&many) >= 10 * files(&few),
+        "{} and {} files",
+        files(&few),
+        files(&many)
+    );
+    assert_eq!(second.len(), first.len(), "{second:#?}");
+}
+
+async fn a_list_of_datasets_takes_as_many_statements_with_ten_times_the_rows(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let fill = async |names: std::ops::Range<usize>| {
+        for n in names {
+            let name = format!("dataset-{n}");
+            app.dataset(&name).await;
+            app.append(&name, [partition("2020-01-01", "a.parquet")]).await;
+            app.granted(
+                "setRetentionPolicy",
+                json!({ "dataset": slug(&name), "keepVersions": 3 }),
+            )
+            .await;
+        }
+    };
+    fill(0..2).await;
+    let (_, first) = statements(&app, LIST).await;
+    fill(2..20).await;
+    let (many, second) = statements(&app, LIST).await;
+    assert_eq!(many["datasets"]["totalCount"], 20);
+    assert_eq!(second.len(), first.len(), "{second:#?}");
+}
+
+async fn an_append_takes_as_many_statements_with_ten_times_the_rows(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    publish(&app, "first", 1, 20).await;
+    let append = async |path: &str| {
+        let add = json!([partition("2020-01-02", path)]);
+        let document = "mutation ($add: [PartitionInput!]) {
+            publishManifest(input: { dataset: { slug: \"weather\" }, add: $add }) { manifest { version } } }";
+        app.statements_of(app.query(document, json!({ "add": add })))
+            .await
+            .1
+    };
+    let first = append("a.parquet").await;
+    publish(&app, "more", 2, 200).await;
+    let second = append("b.parquet").await;
+    assert_eq!(second.len(), first.len(), "{second:#?}");
+}

@@ -1,0 +1,46 @@
+//! The gateway in a test: its real router on a real database, without a socket.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use sea_orm::DatabaseConnection;
+use timestore_gateway::store::Store;
+use timestore_gateway::store::clock::SystemClock;
+use timestore_gateway::{graphql, http};
+
+use super::database::TestDatabase;
+
+/// A gateway with a catalog of its own.
+pub struct App {
+    /// What it serves.
+    pub router: Router,
+    /// For looking behind the API.
+    pub connection: DatabaseConnection,
+    statements: Arc<Mutex<Vec<String>>>,
+}
+
+impl App {
+    /// A gateway on `database`.
+    pub async fn new(database: &TestDatabase) -> Self {
+        let mut connections = database.connections().await;
+        let connection = connections.reader.clone();
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let log = statements.clone();
+        connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
+        let store = Store::new(connections, Arc::new(SystemClock));
+        let router = http::router(graphql::schema(store.clone()), store);
+        Self {
+            router,
+            connection,
+            statements,
+        }
+    }
+
+    /// What `work` returns, and the SQL statements that ran meanwhile.
+    pub async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
+        let take = || std::mem::take(&mut *self.statements.lock().unwrap());
+        drop(take());
+        let result = work.await;
+        (result, take())
+    }
+}
