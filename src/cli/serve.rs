@@ -1,6 +1,7 @@
 //! `timestore serve`: opens the catalog, serves the API, and finishes what it accepted before it stops.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -10,6 +11,9 @@ use super::DatabaseArgs;
 use super::database::describe;
 use crate::store::backend::Database;
 use crate::{graphql, http};
+
+/// How long requests under way may take once the gateway is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What to serve, and where.
 #[derive(Debug, Args)]
@@ -47,9 +51,21 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stopped())
-        .await?;
+    let (stopping, mut stop) = tokio::sync::watch::channel(false);
+    let told = async move {
+        stopped().await;
+        drop(stopping.send(true));
+    };
+    let serving = axum::serve(listener, router).with_graceful_shutdown(told);
+    // Streams have no end of their own: what is left after the grace is cut off.
+    let grace = async {
+        drop(stop.wait_for(|stopping| *stopping).await);
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving => served?,
+        () = grace => tracing::warn!("stopping with streams still open"),
+    }
     tracing::info!("stopped");
     store.close().await?;
     Ok(())

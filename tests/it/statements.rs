@@ -51,7 +51,9 @@ async fn publish(app: &App, name: &str, columns: usize, files: usize) {
 async fn a_nested_read_takes_as_many_statements_with_ten_times_the_rows(database: TestDatabase) {
     let app = App::new(&database).await;
     app.dataset("weather").await;
-    publish(&app, "first", 1, 2).await;
+    // Two versions, so that one has a parent.
+    publish(&app, "first", 1, 1).await;
+    publish(&app, "second", 1, 1).await;
     let (few, first) = statements(&app, NESTED).await;
     for n in 0..9 {
         publish(&app, &format!("more-{n}"), 1 + n / 3, 18).await;
