@@ -54,7 +54,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let (stopping, mut stop) = tokio::sync::watch::channel(false);
     let told = async move {
         stopped().await;
-        drop(stopping.send(true));
+        stopping.send_replace(true);
     };
     let serving = axum::serve(listener, router).with_graceful_shutdown(told);
     // Streams have no end of their own: what is left after the grace is cut off.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_graphql::futures_util::stream::BoxStream;
-use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{Data, Request, Response, ServerError, Value};
+use async_graphql::parser::types::{DocumentOperations, OperationType, VariableDefinition};
+use async_graphql::{Data, Name, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
@@ -82,16 +82,41 @@ pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, Se
     let name = request.operation_name.clone();
     let document = request.parsed_query().map_err(unparsed)?;
     limits::check(document)?;
-    Ok(match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name.as_str()).map(|operation| operation.node.ty)
-        }
+    let operation = match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(operation),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next().map(|operation| operation.node.ty)
+            operations.values().next()
         }
         (DocumentOperations::Multiple(_), None) => None,
-    })
+    };
+    let Some(operation) = operation else {
+        return Ok(None);
+    };
+    let operation_type = operation.node.ty;
+    let variables = operation
+        .node
+        .variable_definitions
+        .iter()
+        .map(|variable| &variable.node);
+    let needed: Vec<(Name, String)> = variables
+        .filter(|variable| is_needed(variable))
+        .map(|variable| (variable.name.node.clone(), variable.var_type.node.to_string()))
+        .collect();
+    let given = &request.variables;
+    let is_missing = |name: &Name| given.get(name).is_none_or(|value| *value == Value::Null);
+    match needed.iter().find(|(name, _)| is_missing(name)) {
+        None => Ok(Some(operation_type)),
+        Some((name, of_type)) => {
+            let message = format!("the variable ${name} of type {of_type} is not given");
+            Err(Error::bad_input(&[name.as_str()], message).into())
+        }
+    }
+}
+
+/// Whether a variable must have a value; async-graphql does not look whether it has.
+fn is_needed(variable: &VariableDefinition) -> bool {
+    !variable.var_type.node.nullable && variable.default_value.is_none()
 }
 
 /// A syntax error on one line: the parser draws a picture of the place, which `locations` tells as well.

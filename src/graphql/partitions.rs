@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::connection::to_int;
 use super::context::ContextExt;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::keys::{DiffCount, DiffPage, ManifestByKey};
 use super::manifest::Manifest;
 use super::pages::{Asked, ChangedFiles, Files, Prunings};
@@ -125,6 +125,13 @@ impl PartitionConnection {
         let (page, pinned) = page(&list, first, after)?;
         let filter = choice.into_store()?;
         let version = pinned.unwrap_or(manifest.0.version);
+        // Paging goes on at the version where it began while others publish: an earlier one, never a later one.
+        if !(1..=manifest.0.version).contains(&version) {
+            return Err(Error::bad_input(
+                &["after"],
+                "expected a cursor of this version, or of one before it",
+            ));
+        }
         let key = (manifest.0.dataset_id, version);
         // Expired versions are asked about one by one, so that the error of one spoils no other.
         let is_expired = version == manifest.0.version && manifest.0.expired_at.is_some();

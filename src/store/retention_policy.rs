@@ -116,7 +116,7 @@ impl Store {
             dataset: Some(&dataset),
             version: None,
             detail: json!({
-                "revision": policy.revision, "mode": policy.mode, "maxAge": policy.max_age,
+                "revision": policy.revision, "mode": policy.mode.as_str().to_uppercase(), "maxAge": policy.max_age,
                 "maxTotalBytes": policy.max_total_bytes.map(|bytes| bytes.to_string()),
                 "keepVersions": policy.keep_versions, "maxVersionAge": policy.max_version_age,
                 "deleteGrace": policy.delete_grace, "coldStorageAfter": policy.cold_storage_after,

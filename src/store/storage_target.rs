@@ -102,7 +102,7 @@ impl Store {
             kind: ChangeKind::StorageTargetUpserted,
             dataset: None,
             version: None,
-            detail: json!({ "name": target.name, "kind": target.kind, "baseUri": target.base_uri }),
+            detail: json!({ "name": target.name, "kind": target.kind.as_str().to_uppercase(), "baseUri": target.base_uri }),
         };
         self.trail_in_txn(&transaction, by, now, trail).await?;
         transaction.commit().await?;

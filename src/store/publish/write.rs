@@ -193,7 +193,7 @@ impl Store {
             dataset: Some(&dataset),
             version: Some(version),
             detail: json!({
-                "slug": dataset.slug, "version": version, "operation": manifest.operation,
+                "slug": dataset.slug, "version": version, "operation": manifest.operation.as_str().to_uppercase(),
                 "schemaVersion": schema_version, "addedCount": manifest.added_count,
                 "removedCount": manifest.removed_count, "partitionCount": manifest.partition_count,
             }),
