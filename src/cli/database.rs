@@ -68,6 +68,9 @@ impl DatabaseArgs {
             let context = || format!("the data directory {} cannot be made", directory.display());
             tokio::fs::create_dir_all(directory).await.with_context(context)?;
         }
+        backend::probe(&database)
+            .await
+            .map_err(|reason| anyhow::anyhow!("{} cannot be reached: {reason}", describe(&database)))?;
         let url = backend::migration_url(&database);
         Migrator::connect(&url)
             .await

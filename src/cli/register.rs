@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::DatabaseArgs;
 use crate::auth::Requester;
 use crate::graphql::{self, Executor};
+use crate::model::naming;
 use crate::register::args::RegisterArgs;
 use crate::register::command::register;
 use crate::register::endpoint::{Endpoint, EndpointError, data};
@@ -24,6 +25,8 @@ pub struct RegisterCommand {
 /// Registers the files and says what came of it.
 pub async fn run(args: RegisterCommand) -> anyhow::Result<()> {
     let options = args.files.options();
+    // Before anything is made for a dataset that cannot be.
+    naming::slug(&options.dataset).map_err(|message| anyhow::anyhow!("--dataset: {message}"))?;
     let mut progress = Progress::stderr();
     let summary = match args.files.endpoint()? {
         Some(gateway) => register(&gateway, &options, &mut |event| progress.show(event)).await?,

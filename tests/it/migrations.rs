@@ -271,3 +271,34 @@ fn without_ledger(lines: Vec<String>) -> Vec<String> {
         .filter(|line| !line.contains("seaql_migrations"))
         .collect()
 }
+
+#[tokio::test]
+async fn the_dataset_leads_every_key_of_its_rows() {
+    let database = postgres::empty().await;
+    migrate(database.url()).await;
+    let connection = connect(database.url()).await;
+    let sql = "
+        select k.conrelid::regclass::text || ': ' || k.conname from pg_constraint k
+        where k.connamespace = 'timestore'::regnamespace and k.contype in ('p', 'u', 'f')
+        and k.conrelid::regclass::text not in
+            ('timestore.storage_targets', 'timestore.datasets', 'timestore.seaql_migrations', 'timestore.audit_events',
+             'timestore.changes', 'timestore.lifecycle_runs')
+        and k.confrelid <> coalesce(to_regclass('timestore.storage_targets')::oid, 0)
+        and k.conkey[1] <> (select attnum from pg_attribute where attrelid = k.conrelid and attname = 'dataset_id')
+        union all
+        select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indrelid
+        where c.relnamespace = 'timestore'::regnamespace and i.indisunique
+        and c.relname not in ('storage_targets', 'datasets', 'seaql_migrations', 'audit_events', 'changes', 'lifecycle_runs')
+        and i.indkey[0] <> (select attnum from pg_attribute where attrelid = c.oid and attname = 'dataset_id')";
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.unwrap();
+    let others: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    // The query finds what it looks for.
+    connection
+        .execute_unprepared("create unique index wrong on timestore.snapshots (name, dataset_id)")
+        .await
+        .unwrap();
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    assert_eq!(connection.query_all_raw(statement).await.unwrap().len(), 1);
+}

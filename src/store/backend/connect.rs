@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sea_orm::sqlx::{ConnectOptions as _, Executor};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, SqlxSqliteConnector, Statement};
 
 /// How long a request waits for a connection, or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a server may take to answer when a command begins.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// A connection that was idle for longer is tried before it is used.
 const STALE: Duration = Duration::from_secs(15);
@@ -85,6 +89,21 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
             writer: sqlite_pool(path, 1, false).await?,
             reader: sqlite_pool(path, size, true).await?,
         }),
+    }
+}
+
+/// Says why a database cannot be reached, where it cannot. A pool would only say, much later, that it timed out.
+pub async fn probe(database: &Database) -> Result<(), String> {
+    let Database::Postgres(url) = database else {
+        return Ok(());
+    };
+    // What the parser says of a URL repeats it, password and all.
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| "the URL is not of the form postgres://user:password@host:port/database".to_owned())?;
+    match tokio::time::timeout(PROBE, PgConnection::connect_with(&options)).await {
+        Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(connection)) => connection.close().await.map_err(|error| error.to_string()),
     }
 }
 

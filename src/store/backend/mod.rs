@@ -9,7 +9,7 @@ mod first_of_each;
 mod relation;
 mod sql;
 
-pub use connect::{Connections, Database, connect, migration_url};
+pub use connect::{Connections, Database, connect, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, RETENTION_POLICY, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use relation::{Column, Relation, in_relation, relations};
