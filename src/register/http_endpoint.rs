@@ -38,7 +38,7 @@ impl HttpEndpoint {
     ///
     /// # Errors
     ///
-    /// When `url` is not one of scheme http or https.
+    /// When `url` is not one of scheme http or https, or holds a password: errors name the URL.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, EndpointError> {
         let base = url.trim().trim_end_matches('/');
         let parsed = base.parse::<Uri>().ok();
@@ -47,6 +47,9 @@ impl HttpEndpoint {
                 && uri.host().is_some()
                 && uri.query().is_none()
         });
+        if let Some((_, host)) = url.rsplit_once('@') {
+            return Err(EndpointError::Url(format!("…@{host}")));
+        }
         if !is_web {
             return Err(EndpointError::Url(url.to_owned()));
         }

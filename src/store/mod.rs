@@ -25,6 +25,7 @@ pub mod watermark;
 
 mod faults;
 mod keyed;
+mod staged;
 mod trail;
 mod visible;
 

@@ -18,10 +18,10 @@ use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
 use crate::store::backend::Sql;
 use crate::store::dataset::head_lock_in_txn;
 use crate::store::diff::{DiffKey, Side};
-use crate::store::draft::{staged_duplicates_in_txn, staged_not_live_in_txn};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
 use crate::store::schema_version::{Resolved, resolve_in_txn};
+use crate::store::staged::{staged_duplicates_in_txn, staged_not_live_in_txn};
 use crate::store::watermark::watermark_check_in_txn;
 use crate::store::{Fault, FaultKind, Result, SchemaRef, Store};
 
