@@ -1,6 +1,6 @@
 //! What comes over HTTP: the graph, its streams, health, and the playground.
 //!
-//! GraphQL itself is the business of [`graphql::Executor`]; here are methods, media types, sizes and statuses.
+//! GraphQL itself is the business of [`Executor`]; here are methods, media types, sizes and statuses.
 
 mod answer;
 mod body;

@@ -1,7 +1,7 @@
 //! Publishing: the one way in which the files of a dataset change.
 //!
-//! A publish is planned ([`plan`]), prepared under the lock of the dataset's head ([`prepare`]: all that is wrong with it is
-//! found there) and written ([`write`]). Whatever it began as (a request, a draft, a rollback), it takes these steps.
+//! A publish is planned (`plan`), prepared under the lock of the dataset's head (`prepare`: all that is wrong with it is
+//! found there) and written (`write`). Whatever it began as (a request, a draft, a rollback), it takes these steps.
 
 pub(super) mod additions;
 pub(super) mod idempotency;
