@@ -7,6 +7,7 @@
 
 mod support;
 
+mod changes;
 mod concurrency;
 mod conflicts;
 mod dataset;
@@ -18,8 +19,13 @@ mod idempotency;
 mod killed;
 mod layering;
 mod migrations;
+mod node;
+mod paging;
+mod partitions;
+mod playground;
 mod publish;
 mod publish_together;
+mod register;
 mod resilience;
 mod retention_policy;
 mod rollback;
@@ -28,3 +34,5 @@ mod schema_version;
 mod snapshot;
 mod statements;
 mod storage_target;
+mod time_travel;
+mod transport;

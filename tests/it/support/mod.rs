@@ -5,7 +5,9 @@ pub mod builders;
 pub mod catalog;
 pub mod client;
 pub mod database;
+pub mod feed;
 pub mod process;
+pub mod registration;
 
 /// Tests that run on both databases: `both! { a_sentence, other_sentence }` runs `async fn a_sentence(database: TestDatabase)`
 /// as `a_sentence::sqlite` and `a_sentence::postgres`.
