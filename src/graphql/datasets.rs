@@ -22,7 +22,7 @@ pub struct DatasetFilterInput {
     /// Archived ones too. Not needed where `status` asks for them.
     #[graphql(default_with = "Some(false)")]
     pub include_archived: Option<bool>,
-    /// Only those whose slug, name or description contains this text, in any case.
+    /// Only those whose slug, name or description contains this text, in any case; SQLite folds the letters a to z only.
     pub search: Option<String>,
     /// Only those whose default storage target this is.
     pub storage_target: Option<StorageTargetRefInput>,

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::batched::Batched;
 use super::error::{Code, Error};
 use super::loader::Loaders;
-use super::{Schema, limits, numbers, scalar};
+use super::{Schema, limits, numbers, scalar, unique};
 use crate::store::Store;
 
 /// Executes requests. Cheap to clone.
@@ -78,6 +78,10 @@ pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, Se
     if let Some(number) = numbers::oversized_integer(&request.query) {
         let message = format!("the number {number} does not fit in 64 bits");
         return Err(Error::new(Code::BadUserInput, message).into());
+    }
+    if let Some(field) = unique::repeated_field(&request.query) {
+        let field = field.to_owned();
+        return Err(Error::bad_input(&[&field], format!("the input field {field} is given twice")).into());
     }
     let name = request.operation_name.clone();
     let document = request.parsed_query().map_err(unparsed)?;

@@ -9,6 +9,7 @@ pub mod error;
 pub mod executor;
 pub mod limits;
 pub mod numbers;
+pub mod unique;
 
 pub mod query;
 

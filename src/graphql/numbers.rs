@@ -75,7 +75,7 @@ fn is_wide(number: &serde_json::Number) -> bool {
 }
 
 /// The index after the string, or block string, that begins at `at`.
-fn skip_string(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_string(bytes: &[u8], mut at: usize) -> usize {
     let block = bytes[at..].starts_with(b"\"\"\"");
     at += if block { 3 } else { 1 };
     while at < bytes.len() {

@@ -20,7 +20,7 @@ pub struct DatasetFilter {
     pub status: Option<DatasetStatus>,
     /// Archived ones too, where no status is named.
     pub include_archived: bool,
-    /// Only those whose slug, name or description contains this, in any case.
+    /// Only those whose slug, name or description contains this, in any case, as far as the database folds letters.
     pub search: Option<String>,
     /// Only those whose default target this is.
     pub storage_target: Option<StorageTargetRef>,
@@ -96,8 +96,8 @@ impl Store {
         }
         if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
             naming::description(search).map_err(|message| Fault::invalid(&["filter", "search"], message))?;
-            let pattern = sql.bind(format!("%{}%", escape_like(&search.to_lowercase())));
-            let matches = |column| format!("lower({column}) like {pattern} escape '\\'");
+            let pattern = sql.bind(format!("%{}%", escape_like(search)));
+            let matches = |column| format!("lower({column}) like lower({pattern}) escape '\\'");
             let columns = ["slug", "name", "coalesce(description, '')"].map(matches);
             conditions.push(format!("({})", columns.join(" or ")));
         }

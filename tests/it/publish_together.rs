@@ -10,6 +10,7 @@ use crate::support::database::TestDatabase;
 both! {
     several_datasets_are_published_together,
     when_one_of_several_is_refused_none_is_published,
+    an_unknown_dataset_does_not_hide_what_is_wrong_with_the_others,
 }
 
 async fn several_datasets_are_published_together(database: TestDatabase) {
@@ -58,5 +59,23 @@ async fn when_one_of_several_is_refused_none_is_published(database: TestDatabase
     assert_eq!(
         code_and_path(&error),
         ("INVALID_INPUT", "input.manifests".to_owned())
+    );
+}
+
+async fn an_unknown_dataset_does_not_hide_what_is_wrong_with_the_others(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let publish = |dataset: &str, path: &str| json!({ "dataset": slug(dataset), "add": [partition("2020-01-01", path)] });
+    let input = json!({ "manifests": [publish("weather", ""), publish("nowhere", "/a.parquet")] });
+    let errors = app.refused("publishManifests", input).await;
+    let found: Vec<_> = errors.iter().map(code_and_path).collect();
+    let at = |path: &str| format!("input.manifests.{path}");
+    assert_eq!(
+        found,
+        [
+            ("NOT_FOUND", at("1.dataset.slug")),
+            ("INVALID_INPUT", at("1.add.0.filePath")),
+            ("INVALID_INPUT", at("0.add.0.filePath")),
+        ]
     );
 }

@@ -19,6 +19,7 @@ both! {
     a_batch_is_answered_in_order,
     the_accepted_media_type_decides_the_status,
     a_required_variable_that_is_missing_is_named,
+    an_input_field_that_is_given_twice_is_named,
     the_operation_name_chooses,
     probes_answer,
     the_playground_is_served_by_the_gateway_itself,
@@ -371,4 +372,13 @@ async fn the_playground_is_served_by_the_gateway_itself(database: TestDatabase) 
         (root.status, root.header(header::LOCATION)),
         (StatusCode::TEMPORARY_REDIRECT, "/graphiql")
     );
+}
+
+async fn an_input_field_that_is_given_twice_is_named(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let error = app
+        .error("{ dataset(by: { slug: \"a\", slug: \"b\" }) { id } }", json!({}))
+        .await;
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(error["extensions"]["field"], json!(["slug"]));
 }

@@ -74,7 +74,7 @@ impl Store {
             match dataset_find_in_txn(&transaction, &plan.dataset).await? {
                 None => {
                     let missing = dataset_not_found(&plan.dataset);
-                    let alone = plan.check_alone(missing).into_iter();
+                    let alone = plan.check_alone(Some(missing)).into_iter();
                     faults.extend(
                         alone
                             .map(|fault| fault.within(&["manifests", &within[1]]))
@@ -94,6 +94,14 @@ impl Store {
             );
         }
         if !faults.is_empty() {
+            for (_, within, plan) in planned {
+                let alone = plan.check_alone(None).into_iter();
+                faults.extend(
+                    alone
+                        .map(|fault| fault.within(&["manifests", &within[1]]))
+                        .collect(),
+                );
+            }
             return Err(faults.into_inner().into());
         }
         let mut prepared = Vec::with_capacity(planned.len());
@@ -147,7 +155,7 @@ impl Store {
         let transaction = self.begin().await?;
         let Some(dataset) = dataset_find_in_txn(&transaction, &plan.dataset).await? else {
             let missing = dataset_not_found(&plan.dataset);
-            return Err(plan.check_alone(missing).into());
+            return Err(plan.check_alone(Some(missing)).into());
         };
         let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
         transaction.commit().await?;

@@ -108,11 +108,11 @@ impl Plan {
 }
 
 impl Plan {
-    /// All that is wrong with a plan whose dataset is not there: `missing`, and what needs no dataset to be found.
-    pub(in crate::store) fn check_alone(self, missing: Fault) -> Vec<Fault> {
+    /// All that is wrong with a plan that cannot be prepared: why (`missing`, where its own dataset is not there), and what
+    /// needs no dataset to be found.
+    pub(in crate::store) fn check_alone(self, missing: Option<Fault>) -> Vec<Fault> {
         let mut faults = Faults::default();
-        faults.push(missing);
-        faults.extend(self.faults);
+        faults.extend(missing.into_iter().chain(self.faults).collect());
         if let Some(SchemaRef::Fields(fields)) = &self.schema {
             check_schema_fields(fields, &["schema", "fields"], &mut faults);
         }
