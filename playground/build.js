@@ -1,11 +1,12 @@
 // Bundles the page into dist/: index.html, and assets/ with a hash in every name, so that they can be cached for ever.
 
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { readExamples } from "./examples.js";
 
-const root = import.meta.dirname;
+const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
 
 // Where the gateway serves dist/assets/. Absolute, because the page itself is at `/graphiql`, without a slash.

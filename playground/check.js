@@ -2,11 +2,12 @@
 // Usage: npm run check [-- path/to/schema.graphql]
 
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildSchema, getVariableValues, parse, validate } from "graphql";
 import { readExamples } from "./examples.js";
 
-const schemaPath = resolve(process.argv[2] ?? resolve(import.meta.dirname, "../schema.graphql"));
+const schemaPath = resolve(process.argv[2] ?? resolve(dirname(fileURLToPath(import.meta.url)), "../schema.graphql"));
 const schema = buildSchema(readFileSync(schemaPath, "utf8"));
 
 const faulty = readExamples().filter((example) => {

@@ -2,9 +2,10 @@
 // `check.js` validates them, and the gateway's tests run them.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const examplesDir = join(import.meta.dirname, "examples");
+const examplesDir = join(dirname(fileURLToPath(import.meta.url)), "examples");
 
 /** Every `examples/*.graphql`, with the text of the `.json` beside it as its variables. */
 export function readExamples() {

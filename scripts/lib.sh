@@ -71,8 +71,8 @@ ensure_playground() {
     return
   fi
   if ! have node || ! have npm; then apt_install nodejs npm; fi
-  node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' ||
-    die "the playground needs Node.js 20 or newer, and this is $(node --version): see https://nodejs.org"
+  node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+    die "the playground needs Node.js 18 or newer, and this is $(node --version): see https://nodejs.org"
   say "building the playground"
   (cd "$root/playground" && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build) >&2
 }
