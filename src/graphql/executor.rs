@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::batched::Batched;
 use super::error::{Code, Error};
 use super::loader::Loaders;
-use super::{Schema, limits, numbers, scalar, unique};
+use super::{Schema, limits, nul, numbers, scalar, unique};
 use crate::store::Store;
 
 /// Executes requests. Cheap to clone.
@@ -109,12 +109,25 @@ pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, Se
         .collect();
     let given = &request.variables;
     let is_missing = |name: &Name| given.get(name).is_none_or(|value| *value == Value::Null);
-    match needed.iter().find(|(name, _)| is_missing(name)) {
-        None => Ok(Some(operation_type)),
-        Some((name, of_type)) => {
-            let message = format!("the variable ${name} of type {of_type} is not given");
-            Err(Error::bad_input(&[name.as_str()], message).into())
+    if let Some((name, of_type)) = needed.iter().find(|(name, _)| is_missing(name)) {
+        let message = format!("the variable ${name} of type {of_type} is not given");
+        return Err(Error::bad_input(&[name.as_str()], message).into());
+    }
+    if operation_type != OperationType::Mutation {
+        refuse_nul(request)?;
+    }
+    Ok(Some(operation_type))
+}
+
+/// Refuses a query with a NUL character in a text, which can name nothing.
+fn refuse_nul(request: &Request) -> Result<(), ServerError> {
+    let expectation = "expected no NUL character";
+    match nul::find_in_variables(&request.variables) {
+        Some(path) => Err(Error::bad_input_at(path, expectation).into()),
+        None if nul::is_in_document(&request.query) => {
+            Err(Error::new(Code::BadUserInput, expectation).into())
         }
+        None => Ok(()),
     }
 }
 

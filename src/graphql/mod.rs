@@ -8,6 +8,7 @@ pub mod context;
 pub mod error;
 pub mod executor;
 pub mod limits;
+pub mod nul;
 pub mod numbers;
 pub mod unique;
 

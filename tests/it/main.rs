@@ -35,4 +35,5 @@ mod snapshot;
 mod statements;
 mod storage_target;
 mod time_travel;
+mod trail;
 mod transport;

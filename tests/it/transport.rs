@@ -20,6 +20,7 @@ both! {
     the_accepted_media_type_decides_the_status,
     a_required_variable_that_is_missing_is_named,
     an_input_field_that_is_given_twice_is_named,
+    a_query_with_a_nul_character_is_refused_with_the_name_of_the_field,
     the_operation_name_chooses,
     probes_answer,
     the_playground_is_served_by_the_gateway_itself,
@@ -381,4 +382,16 @@ async fn an_input_field_that_is_given_twice_is_named(database: TestDatabase) {
         .await;
     assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(error["extensions"]["field"], json!(["slug"]));
+}
+
+async fn a_query_with_a_nul_character_is_refused_with_the_name_of_the_field(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let document = "query ($by: DatasetRef!) { dataset(by: $by) { id } }";
+    let error = app.error(document, json!({ "by": { "slug": "a\0b" } })).await;
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(error["extensions"]["field"], json!(["by", "slug"]));
+    let error = app
+        .error(r#"{ dataset(by: { slug: "a\u0000b" }) { id } }"#, json!({}))
+        .await;
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
 }
