@@ -3,20 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use timestore_entity::dataset::Model as Dataset;
-use timestore_entity::enums::{CompatibilityMode, FileFormat, ManifestOperation, StorageKind};
-use timestore_gateway::auth::Requester;
-use timestore_gateway::store::dataset_write::DatasetCreate;
+use timestore_entity::enums::ManifestOperation;
 use timestore_gateway::store::diff::{DiffKey, Side};
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
-use timestore_gateway::store::storage_target::StorageTargetUpsert;
-use timestore_gateway::store::{DatasetRef, Page, PartitionRef, StorageTargetRef, Store, StoreError};
+use timestore_gateway::store::{DatasetRef, Page, Store, StoreError};
 
+use crate::support::catalog::{ann, at, dataset, file, minute, publish};
 use crate::support::database::TestDatabase;
 
 /// A file, as the model knows it: start minute, length in minutes, rows, bytes, checksum.
@@ -94,40 +92,9 @@ struct History<'a> {
     paths: u32,
 }
 
-fn by() -> Requester {
-    Requester {
-        subject: Some("ann".to_owned()),
-        scopes: Vec::new(),
-    }
-}
-
-fn minute(n: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_600_000_000, 0).unwrap() + Duration::minutes(n)
-}
-
 impl<'a> History<'a> {
     async fn new(store: &'a Store, case: u32) -> Self {
-        let target = StorageTargetUpsert {
-            id: None,
-            name: "files".to_owned(),
-            kind: StorageKind::Local,
-            base_uri: "file:///files".to_owned(),
-            description: None,
-            config: None,
-        };
-        store.storage_target_upsert(&by(), target).await.unwrap();
-        let dataset = DatasetCreate {
-            slug: format!("case-{case}"),
-            name: "a case".to_owned(),
-            description: None,
-            write_format: FileFormat::Parquet,
-            default_storage_target: Some(StorageTargetRef::Name("files".to_owned())),
-            compatibility: CompatibilityMode::Additive,
-            read_scopes: None,
-            write_scopes: None,
-            metadata: None,
-        };
-        let dataset = store.dataset_create(&by(), dataset).await.unwrap();
+        let dataset = dataset(store, &format!("case-{case}")).await;
         Self {
             store,
             dataset,
@@ -231,7 +198,7 @@ impl<'a> History<'a> {
                     expected_version: None,
                     idempotency_key: None,
                 };
-                let result = self.store.dataset_rollback(&by(), input).await;
+                let result = self.store.dataset_rollback(&ann(), input).await;
                 let possible = to > 0 && to < self.versions.len() - 1;
                 self.arrived(
                     result.map(|published| published.manifest.unwrap().version),
@@ -260,20 +227,11 @@ impl<'a> History<'a> {
     async fn publish(&mut self, operation: ManifestOperation, removed: &BTreeSet<String>, files: Files) {
         let (possible, after) = self.expected(operation, removed, &files);
         let input = ManifestPublish {
-            dataset: DatasetRef::Id(self.dataset.id),
-            operation,
-            schema: None,
             add: files.iter().map(addition).collect(),
-            remove: removed.iter().map(|path| removal(path)).collect(),
-            remove_all: false,
-            expected_version: None,
-            on_duplicate: DuplicatePolicy::Reject,
-            idempotency_key: None,
-            watermark: None,
-            summary: None,
-            metadata: None,
+            remove: removed.iter().map(|path| at(path)).collect(),
+            ..publish(self.dataset.id, operation)
         };
-        let result = self.store.manifest_publish(&by(), input).await;
+        let result = self.store.manifest_publish(&ann(), input).await;
         self.arrived(
             result.map(|published| published.manifest.unwrap().version),
             possible,
@@ -291,10 +249,10 @@ impl<'a> History<'a> {
             summary: None,
             metadata: None,
         };
-        let draft = self.store.draft_create(&by(), draft).await.unwrap();
+        let draft = self.store.draft_create(&ann(), draft).await.unwrap();
         let draft = DraftRef::Id(draft.dataset_id, draft.id);
         // Removals first, then the additions one by one.
-        let mut stages = vec![(Vec::new(), removed.iter().map(|path| removal(path)).collect())];
+        let mut stages = vec![(Vec::new(), removed.iter().map(|path| at(path)).collect())];
         stages.extend(files.iter().map(|file| (vec![addition(file)], Vec::new())));
         let mut refused = false;
         for (add, remove) in stages
@@ -307,11 +265,11 @@ impl<'a> History<'a> {
                 remove,
                 on_duplicate: DuplicatePolicy::Reject,
             };
-            refused |= self.store.draft_stage(&by(), stage).await.is_err();
+            refused |= self.store.draft_stage(&ann(), stage).await.is_err();
         }
         if refused {
             assert!(!possible);
-            self.store.draft_discard(&by(), &draft).await.unwrap();
+            self.store.draft_discard(&ann(), &draft).await.unwrap();
             return;
         }
         let publish = DraftPublish {
@@ -319,7 +277,7 @@ impl<'a> History<'a> {
             expected_version: None,
             idempotency_key: None,
         };
-        let result = self.store.draft_publish(&by(), publish).await;
+        let result = self.store.draft_publish(&ann(), publish).await;
         self.arrived(
             result.map(|published| published.manifest.unwrap().version),
             possible,
@@ -474,25 +432,10 @@ impl<'a> History<'a> {
 
 fn addition((path, (start, length, rows, bytes, checksum)): (&String, &File)) -> PartitionAdd {
     PartitionAdd {
-        storage_target: None,
-        file_path: path.clone(),
-        file_format: None,
         file_size_bytes: *bytes,
         row_count: *rows,
-        start_time: minute(*start),
         end_time: minute(start + length),
-        partition_key: None,
         checksum: Some(checksum.clone()),
-        column_statistics: None,
-        bloom_filters: None,
-        ingestion_signature: None,
-        metadata: None,
-    }
-}
-
-fn removal(path: &str) -> PartitionRef {
-    PartitionRef::Path {
-        storage_target: None,
-        file_path: path.to_owned(),
+        ..file(path, *start)
     }
 }
