@@ -153,6 +153,41 @@ text_enum!(
     }
 );
 text_enum!(
+    /// What a lifecycle run does.
+    RunKind {
+        /// Applies the retention policies.
+        Retention = "retention",
+        /// Expires old versions, and queues the files that no version needs any more.
+        History = "history",
+        /// Deletes queued files.
+        Removal = "removal",
+        /// Clears away what has served: drafts and keys past their time, old records of the trail.
+        Housekeeping = "housekeeping",
+    }
+);
+text_enum!(
+    /// What started a lifecycle run.
+    RunTrigger {
+        /// The schedule of a gateway.
+        Schedule = "schedule",
+        /// A request to the API.
+        Request = "request",
+        /// The command line.
+        Command = "command",
+    }
+);
+text_enum!(
+    /// How the removal of a file was settled.
+    RemovalOutcome {
+        /// It was deleted.
+        Deleted = "deleted",
+        /// It was not there.
+        Missing = "missing",
+        /// It stays: its path has come back to life.
+        Kept = "kept",
+    }
+);
+text_enum!(
     /// What happened to the catalog, as the change feed tells it.
     ChangeKind {
         /// A storage target was created or changed.
@@ -175,5 +210,13 @@ text_enum!(
         SnapshotDeleted = "snapshot_deleted",
         /// A retention policy was set.
         RetentionPolicySet = "retention_policy_set",
+        /// A retention policy was cleared.
+        RetentionPolicyCleared = "retention_policy_cleared",
+        /// Old versions of a dataset expired.
+        ManifestsExpired = "manifests_expired",
+        /// Files that no version needs any more were deleted.
+        FilesRemoved = "files_removed",
+        /// A dataset was deleted for good.
+        DatasetDeleted = "dataset_deleted",
     }
 );

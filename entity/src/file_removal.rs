@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::Timestamp;
-use crate::ids::{DatasetId, PartitionId, StorageTargetId};
+use crate::enums::RemovalOutcome;
+use crate::ids::{DatasetId, LeaseId, PartitionId, StorageTargetId};
 
 /// A file to delete from its target.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,18 +22,24 @@ pub struct Model {
     pub file_path: String,
     /// Its size in bytes.
     pub file_size_bytes: i64,
-    /// Not before then.
+    /// When the last version that needed it was gone.
+    pub queued_at: Timestamp,
+    /// Not handed out before then: the grace, a lease or a pause after a failure ends there.
     pub due_at: Timestamp,
-    /// Who has claimed it.
+    /// The claim that it was handed out under.
+    pub lease_id: Option<LeaseId>,
+    /// Who claimed it.
     pub lease_owner: Option<String>,
-    /// Until when the claim holds.
-    pub leased_until: Option<Timestamp>,
-    /// How often it was tried.
+    /// How often it was handed out.
     pub attempts: i32,
     /// What went wrong last.
     pub error: Option<String>,
-    /// When it was found gone.
+    /// When it was given up, until somebody asks for it again.
+    pub dead_at: Option<Timestamp>,
+    /// When it was settled.
     pub done_at: Option<Timestamp>,
+    /// How it was settled.
+    pub outcome: Option<RemovalOutcome>,
 }
 
 /// Relations.

@@ -56,3 +56,7 @@ id!(
     /// An audit event.
     AuditEventId
 );
+id!(
+    /// A claim on work that one worker at a time may do.
+    LeaseId
+);

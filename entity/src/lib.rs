@@ -11,6 +11,7 @@ pub mod enums;
 pub mod file_removal;
 pub mod idempotency_record;
 pub mod ids;
+pub mod lease;
 pub mod lifecycle_run;
 pub mod manifest;
 pub mod manifest_draft;

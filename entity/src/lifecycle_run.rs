@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::Timestamp;
-use crate::enums::RunStatus;
+use crate::enums::{RunKind, RunStatus, RunTrigger};
 use crate::ids::{DatasetId, LifecycleRunId};
 
 /// One run of the lifecycle worker.
@@ -16,9 +16,11 @@ pub struct Model {
     /// The dataset; null: all of them.
     pub dataset_id: Option<DatasetId>,
     /// What it does.
-    pub kind: String,
+    pub kind: RunKind,
     /// What started it.
-    pub trigger: String,
+    pub trigger: RunTrigger,
+    /// Who asked for it.
+    pub requested_by: Option<String>,
     /// Where it stands.
     pub status: RunStatus,
     /// How often it was tried.
@@ -27,10 +29,16 @@ pub struct Model {
     pub counters: Json,
     /// What went wrong last.
     pub error: Option<String>,
+    /// The worker that has it, or had it last.
+    pub worker: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it began.
     pub started_at: Option<Timestamp>,
+    /// When its worker was last seen at it.
+    pub heartbeat_at: Option<Timestamp>,
+    /// When somebody asked for its end.
+    pub cancelled_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
 }

@@ -48,6 +48,8 @@ pub struct Model {
     pub published_at: Timestamp,
     /// When its history expired: its files can no longer be listed.
     pub expired_at: Option<Timestamp>,
+    /// When the files that only expired versions needed had all been queued for removal.
+    pub swept_at: Option<Timestamp>,
 }
 
 /// Relations.

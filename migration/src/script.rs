@@ -42,11 +42,11 @@ pub fn script(backend: DbBackend, direction: Direction) -> String {
         out.push_str(&format!("\n-- {}\n", step.name));
         begin(&mut out, backend);
         let sql = if direction == Direction::Up {
-            step.up
+            step.up.concat()
         } else {
-            step.down
+            step.down.concat()
         };
-        for statement in dialect::statements(backend, sql) {
+        for statement in dialect::statements(backend, &sql) {
             out.push_str(&statement);
             out.push_str(";\n");
         }

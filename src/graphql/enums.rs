@@ -167,6 +167,14 @@ pub enum ChangeKind {
     SnapshotDeleted,
     /// A retention policy was set.
     RetentionPolicySet,
+    /// A retention policy was cleared.
+    RetentionPolicyCleared,
+    /// Old versions of a dataset expired: they can no longer be read.
+    ManifestsExpired,
+    /// Files that no version needs any more were deleted.
+    FilesRemoved,
+    /// A dataset was deleted for good.
+    DatasetDeleted,
 }
 
 /// The order of a list of datasets.

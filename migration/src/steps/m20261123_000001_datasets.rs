@@ -4,8 +4,10 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000001_datasets",
-    up: UP,
-    down: "drop table schema_versions;\ndrop table dataset_heads;\ndrop table datasets;\ndrop table storage_targets;\n",
+    up: &[UP],
+    down: &[
+        "drop table schema_versions;\ndrop table dataset_heads;\ndrop table datasets;\ndrop table storage_targets;\n",
+    ],
 };
 
 const UP: &str = "

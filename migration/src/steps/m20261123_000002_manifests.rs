@@ -4,8 +4,8 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000002_manifests",
-    up: UP,
-    down: "drop table snapshots;\ndrop table partitions;\ndrop table manifests;\n",
+    up: &[UP],
+    down: &["drop table snapshots;\ndrop table partitions;\ndrop table manifests;\n"],
 };
 
 const UP: &str = "

@@ -4,8 +4,8 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000003_drafts",
-    up: UP,
-    down: "drop table staged_removals;\ndrop table staged_partitions;\ndrop table manifest_drafts;\n",
+    up: &[UP],
+    down: &["drop table staged_removals;\ndrop table staged_partitions;\ndrop table manifest_drafts;\n"],
 };
 
 const UP: &str = "

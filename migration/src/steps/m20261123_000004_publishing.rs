@@ -4,8 +4,8 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000004_publishing",
-    up: UP,
-    down: "drop table retention_policies;\ndrop table watermarks;\ndrop table idempotency_records;\n",
+    up: &[UP],
+    down: &["drop table retention_policies;\ndrop table watermarks;\ndrop table idempotency_records;\n"],
 };
 
 const UP: &str = "

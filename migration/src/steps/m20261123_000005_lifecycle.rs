@@ -4,11 +4,11 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000005_lifecycle",
-    up: UP,
-    down: "drop table lifecycle_runs;\ndrop table file_removals;\n",
+    up: &[UP],
+    down: &["drop table lifecycle_runs;\ndrop table file_removals;\n"],
 };
 
-const UP: &str = "
+pub(super) const UP: &str = "
 create table file_removals (
     dataset_id uuid not null,
     partition_id uuid not null,

@@ -4,8 +4,8 @@ use super::Step;
 
 pub(super) const STEP: Step = Step {
     name: "m20261123_000006_trail",
-    up: UP,
-    down: "drop table changes;\ndrop table audit_events;\n",
+    up: &[UP],
+    down: &["drop table changes;\ndrop table audit_events;\n"],
 };
 
 // Neither table has a foreign key: the trail of a dataset outlives it.

@@ -6,6 +6,7 @@ mod m20261123_000003_drafts;
 mod m20261123_000004_publishing;
 mod m20261123_000005_lifecycle;
 mod m20261123_000006_trail;
+mod m20261124_000007_file_life;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -17,8 +18,8 @@ use crate::dialect;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
-    pub(crate) up: &'static str,
-    pub(crate) down: &'static str,
+    pub(crate) up: &'static [&'static str],
+    pub(crate) down: &'static [&'static str],
 }
 
 /// All steps, oldest first.
@@ -29,6 +30,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261123_000004_publishing::STEP,
     m20261123_000005_lifecycle::STEP,
     m20261123_000006_trail::STEP,
+    m20261124_000007_file_life::STEP,
 ];
 
 impl MigrationName for Step {
@@ -48,9 +50,9 @@ impl MigrationTrait for Step {
     }
 }
 
-async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+async fn execute(manager: &SchemaManager<'_>, scripts: &[&str]) -> Result<(), DbErr> {
     let connection = manager.get_connection();
-    for statement in dialect::statements(manager.get_database_backend(), sql) {
+    for statement in dialect::statements(manager.get_database_backend(), &scripts.concat()) {
         connection.execute_unprepared(&statement).await?;
     }
     Ok(())

@@ -158,6 +158,7 @@ impl Store {
             created_at: plan.created_at.unwrap_or(ready.now),
             published_at,
             expired_at: None,
+            swept_at: None,
         };
         Entity::insert(ActiveModel::from(manifest.clone()))
             .exec_without_returning(transaction)
