@@ -127,6 +127,8 @@ pub enum Count {
     Snapshots(DatasetId),
     /// The change feed.
     Changes,
+    /// So many.
+    Known(u64),
 }
 
 impl Count {
@@ -134,6 +136,7 @@ impl Count {
         let count = match self {
             Self::Datasets(filter) => ctx.store().dataset_count(filter).await?,
             Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
+            Self::Known(count) => *count,
             Self::Changes => ctx.store().change_count().await?,
             // Versions have no gaps: the newest one's number is how many there are.
             Self::SchemaVersions(dataset) => {

@@ -20,6 +20,7 @@ use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::reference::{ManifestRefInput, is_text};
 use super::retention_policy::RetentionPolicy;
+use super::retention_preview::{RetentionPreview, RetentionRulesInput};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
@@ -239,6 +240,21 @@ impl Dataset {
     /// What it keeps, and for how long; null when it has no policy and keeps everything.
     async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Arc<RetentionPolicy>>> {
         ctx.loaders().load(RetentionPolicyOf(self.0.id)).await
+    }
+
+    /// What applying a retention policy would do now: which files would go, and what would keep them on their targets.
+    async fn retention_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The rules; those of the effective policy when omitted.")] policy: Option<
+            RetentionRulesInput,
+        >,
+        #[graphql(desc = "As of this instant; now when omitted.")] at: Option<DateTime>,
+    ) -> Result<RetentionPreview> {
+        let rules = policy.map(RetentionRulesInput::into_store);
+        let at = at.map(|at| at.0);
+        let preview = ctx.store().retention_preview(self.0.id, rules, at).await?;
+        Ok(RetentionPreview(preview))
     }
 
     /// How far its sources have come, by source.

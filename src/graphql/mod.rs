@@ -36,6 +36,7 @@ pub mod coverage;
 pub mod snapshot;
 
 pub mod retention_policy;
+mod retention_preview;
 
 pub mod watermark;
 

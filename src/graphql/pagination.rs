@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{Error, Result};
+use crate::model::naming;
+use crate::store::partition::PartitionPosition;
 use crate::store::{Page, Rows};
 
 /// How many rows a page has when neither `first` nor `last` says so.
@@ -51,6 +53,12 @@ pub trait Position: Clone + Debug + Eq + Hash + Serialize + DeserializeOwned + S
 impl Position for i32 {}
 
 impl Position for (i64, i64) {}
+
+impl Position for PartitionPosition {
+    fn is_possible(&self) -> bool {
+        naming::time(self.0).is_ok()
+    }
+}
 
 impl Position for String {
     fn is_possible(&self) -> bool {

@@ -155,6 +155,12 @@ pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
     }
 }
 
+/// The head of a dataset, as `connection` sees it.
+pub(super) async fn head_get(connection: &impl ConnectionTrait, id: DatasetId) -> Result<DatasetHead> {
+    let head = dataset_head::Entity::find_by_id(id).one(connection).await?;
+    head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
+}
+
 /// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here.
 pub(super) async fn head_lock_in_txn(
     transaction: &DatabaseTransaction,

@@ -40,7 +40,17 @@ impl Store {
         side: Side,
         page: &Page<PartitionPosition>,
     ) -> Result<ByManifest<Rows<Partition>>> {
-        let scope = Scope::find(&self.reader, keys).await?;
+        let scope = match side {
+            Side::Added => Scope::find(&self.reader, keys).await?,
+            // What a version removed was in the one before it, which must be readable as well.
+            Side::Removed => {
+                let before = keys.iter().map(|(dataset, version)| (*dataset, version - 1));
+                let both: Vec<ManifestKey> = keys.iter().copied().chain(before).collect();
+                let mut scope = Scope::find(&self.reader, &both).await?;
+                scope.keys.retain(|key| keys.contains(key));
+                scope
+            }
+        };
         let own = match side {
             Side::Added => "child.added_version = parent.version",
             Side::Removed => "child.removed_version = parent.version",

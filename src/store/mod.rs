@@ -12,11 +12,13 @@ pub mod dataset_write;
 pub mod diff;
 pub mod draft;
 pub mod error;
+pub mod history;
 pub mod manifest;
 pub mod page;
 pub mod partition;
 pub mod publish;
 pub mod reference;
+pub mod retention;
 pub mod retention_policy;
 pub mod schema_version;
 pub mod snapshot;
@@ -46,6 +48,8 @@ pub struct Store {
     /// Where everything else is read.
     reader: DatabaseConnection,
     clock: Arc<dyn Clock>,
+    /// How long after its expiry a version may still be read by requests that began before.
+    read_grace: chrono::Duration,
 }
 
 impl Store {
@@ -55,6 +59,17 @@ impl Store {
             writer: connections.writer,
             reader: connections.reader,
             clock,
+            read_grace: chrono::Duration::minutes(1),
+        }
+    }
+
+    /// The same catalog, where requests that began before a version expired may read it for another `grace`: longer than any
+    /// request takes. A minute by default.
+    #[must_use]
+    pub fn with_read_grace(self, grace: chrono::Duration) -> Self {
+        Self {
+            read_grace: grace,
+            ..self
         }
     }
 

@@ -11,6 +11,7 @@ use timestore_entity::Timestamp;
 use timestore_entity::ids::DatasetId;
 
 use super::backend::{Column, Relation, Sql, in_relation, relations};
+use super::history::oldest_kept;
 use super::manifest::ManifestKey;
 use super::partition::PartitionPosition;
 use super::{Page, Result, StoreError};
@@ -123,13 +124,7 @@ async fn expired(
     dataset_id: DatasetId,
     version: i32,
 ) -> Result<StoreError> {
-    let mut sql = Sql::new(connection);
-    let text = format!(
-        "select min(version) from timestore.manifests where dataset_id = {} and expired_at is null",
-        sql.bind(dataset_id)
-    );
-    let rows = sql.rows(connection, text).await?;
-    let oldest: Option<i32> = rows.first().map_or(Ok(None), |row| row.try_get_by_index(0))?;
+    let oldest = oldest_kept(connection, dataset_id).await?;
     Ok(StoreError::Expired {
         version,
         oldest: oldest.unwrap_or_default(),

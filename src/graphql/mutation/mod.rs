@@ -7,6 +7,7 @@ mod draft;
 mod manifest;
 mod partition;
 mod published;
+mod retention;
 mod retention_policy;
 mod rollback;
 mod schema_version;
@@ -25,5 +26,6 @@ pub struct Mutation(
     draft::DraftMutation,
     rollback::RollbackMutation,
     retention_policy::RetentionPolicyMutation,
+    retention::RetentionMutation,
     snapshot::SnapshotMutation,
 );

@@ -1,9 +1,11 @@
 //! What a publish is going to do, before anything of the database is known; and the rules that need no database.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 use timestore_entity::enums::ManifestOperation;
-use timestore_entity::ids::ManifestDraftId;
+use timestore_entity::ids::{ManifestDraftId, PartitionId};
 
 use super::additions::check_additions_alone;
 use super::idempotency::Key;
@@ -56,6 +58,8 @@ pub(in crate::store) enum Removals {
     Staged(ManifestDraftId),
     /// Those that an earlier version has not.
     NotIn { to: i32 },
+    /// Live ones, found under the lock of the head.
+    Found(HashSet<PartitionId>),
 }
 
 impl Plan {

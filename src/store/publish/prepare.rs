@@ -164,6 +164,7 @@ impl Store {
                 Doomed::Diff(Side::Removed.of_rollback(dataset.id, head.latest_version, *to)),
                 Vec::new(),
             ),
+            Removals::Found(ids) => (Doomed::Listed(ids.clone()), Vec::new()),
         })
     }
 

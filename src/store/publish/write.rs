@@ -7,7 +7,7 @@ use sea_orm::{
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
-use timestore_entity::enums::ChangeKind;
+use timestore_entity::enums::{ChangeKind, ManifestOperation};
 use timestore_entity::ids::PartitionId;
 use timestore_entity::manifest::{ActiveModel, Column, Entity, Model as Manifest};
 use timestore_entity::partition::Model as Partition;
@@ -39,7 +39,10 @@ impl Store {
             Prepared::Replay(published) => Ok(published),
             Prepared::Refused(faults) => Err(StoreError::Refused(Refusal(faults))),
             Prepared::Ready(ready)
-                if ready.added.files == 0 && ready.removed.files == 0 && !ready.skipped.is_empty() =>
+                if ready.added.files == 0
+                    && ready.removed.files == 0
+                    && (!ready.skipped.is_empty()
+                        || ready.plan.operation == ManifestOperation::Retention) =>
             {
                 self.write_nothing_in_txn(transaction, by, *ready).await
             }
@@ -47,7 +50,7 @@ impl Store {
         }
     }
 
-    /// Everything was skipped: no version is made, and the answer is the current one.
+    /// Everything was skipped, or nothing had to go: no version is made, and the answer is the current one.
     async fn write_nothing_in_txn(
         &self,
         transaction: &DatabaseTransaction,

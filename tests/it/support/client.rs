@@ -210,6 +210,14 @@ pub fn document(mutation: &str) -> String {
         "stagePartitions" => ("StagePartitionsInput", format!("draft {{ {DRAFT} }} skipped {{ filePath reason }}")),
         "discardManifestDraft" => ("DiscardManifestDraftInput", format!("draft {{ {DRAFT} }}")),
         "setRetentionPolicy" => ("SetRetentionPolicyInput", format!("policy {{ {POLICY} }}")),
+        "applyRetention" => (
+            "ApplyRetentionInput",
+            format!("manifest {{ {MANIFEST} }} dataset {{ {DATASET} }} replayed complete"),
+        ),
+        "expireManifests" => (
+            "ExpireManifestsInput",
+            "expired { versions oldestVersion queuedFiles queuedBytes complete }".to_owned(),
+        ),
         "createSnapshot" => ("CreateSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         "deleteSnapshot" => ("DeleteSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         other => panic!("no document for {other}"),

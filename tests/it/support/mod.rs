@@ -4,6 +4,7 @@ pub mod app;
 pub mod builders;
 pub mod catalog;
 pub mod client;
+pub mod clock;
 pub mod database;
 pub mod feed;
 pub mod process;

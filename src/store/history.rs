@@ -1,0 +1,414 @@
+//! The end of history: versions expire, and the files that only they needed are queued for removal.
+//!
+//! The rules for versions keep a run of the newest ones. What is older expires, unless a snapshot pins it, so that the versions
+//! that can be read may have gaps between them. A file with the versions `[added, removed)` is needed for as long as one of them
+//! can be read. With `low` and `high` two neighbours among the versions that can be read, those are no longer needed that were
+//! added after `low` and removed no later than `high`: one range of the index by removal for each gap.
+//!
+//! A reader asks whether a version can be read before it reads its files. So that none finds fewer files than there were,
+//! the files of a version are touched only once it has been expired for the store's read grace.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use serde_json::json;
+use timestore_entity::Timestamp;
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::dataset_head::Model as DatasetHead;
+use timestore_entity::enums::{ChangeKind, DatasetStatus};
+use timestore_entity::ids::{DatasetId, PartitionId};
+
+use super::backend::{Column, Sql, in_relation, relations};
+use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::faults::Faults;
+use super::retention::Rules;
+use super::trail::Trail;
+use super::{DatasetRef, FaultKind, Result, Store};
+use crate::auth::Requester;
+use crate::model::duration::IsoDuration;
+
+/// How many versions a step expires at the most.
+const VERSIONS: i64 = 1_000;
+
+/// How many files a step queues at the most.
+const FILES: usize = 10_000;
+
+/// Versions to expire.
+#[derive(Clone, Debug)]
+pub struct ManifestsExpire {
+    /// The dataset.
+    pub dataset: DatasetRef,
+    /// So many of the newest versions are kept; with `max_version_age`, in place of the effective policy's rules.
+    pub keep_versions: Option<i32>,
+    /// Versions that were superseded longer ago expire.
+    pub max_version_age: Option<IsoDuration>,
+}
+
+/// What a step did.
+#[derive(Clone, Debug)]
+pub struct ManifestsExpired {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// The versions that expired, oldest first.
+    pub expired: Vec<i32>,
+    /// How many files were queued for removal.
+    pub queued_files: u64,
+    /// Their bytes.
+    pub queued_bytes: i64,
+    /// The oldest version that can be read; none where there is none at all.
+    pub oldest: Option<i32>,
+    /// Whether there is nothing more to do.
+    pub complete: bool,
+}
+
+impl Store {
+    /// Expires versions that the rules no longer keep and no snapshot pins, and queues the files that no version needs any more.
+    /// Bounded: what is left is the next step's. Under the lock of the head, so that nobody can pin or publish meanwhile.
+    pub async fn manifests_expire(&self, by: &Requester, input: ManifestsExpire) -> Result<ManifestsExpired> {
+        let transaction = self.begin().await?;
+        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
+        let head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let now = self.clock.now();
+        let mut faults = Faults::default();
+        if input.keep_versions.is_some_and(|versions| versions < 1) {
+            faults.invalid(&["keepVersions"], "expected at least 1");
+        }
+        if input.max_version_age.as_ref().is_some_and(IsoDuration::is_zero) {
+            faults.invalid(&["maxVersionAge"], "expected a duration longer than zero");
+        }
+        if dataset.status == DatasetStatus::Inactive {
+            faults.add(
+                &["dataset"],
+                FaultKind::DatasetInactive,
+                "the dataset is archived",
+            );
+        }
+        faults.finish()?;
+        let policy = self.effective_policy_in_txn(&transaction, dataset.id).await?;
+        let grace = policy.delete_grace.clone();
+        let rules = if input.keep_versions.is_some() || input.max_version_age.is_some() {
+            Rules {
+                keep_versions: input.keep_versions,
+                max_version_age: input.max_version_age,
+                ..Rules::default()
+            }
+        } else {
+            Rules::from(&policy)
+        };
+        let first = first_kept(&transaction, &head, &rules, head.latest_version, now).await?;
+        let mut expired = expirable(&transaction, &head, first, now).await?;
+        let mut complete = i64::try_from(expired.len()).unwrap_or(i64::MAX) <= VERSIONS;
+        expired.truncate(usize::try_from(VERSIONS).unwrap_or(usize::MAX));
+        mark_in_txn(&transaction, dataset.id, &expired, "expired_at", now).await?;
+        let due = grace.after(now).unwrap_or(crate::model::span::LATEST);
+        let settled = now - self.read_grace;
+        let swept = sweep_in_txn(&transaction, dataset.id, now, settled, due).await?;
+        complete &= swept.complete;
+        let oldest = oldest_kept(&transaction, dataset.id).await?;
+        if !expired.is_empty() || swept.files > 0 {
+            let trail = Trail {
+                action: "expireManifests",
+                kind: ChangeKind::ManifestsExpired,
+                dataset: Some(&dataset),
+                version: None,
+                detail: json!({
+                    "slug": dataset.slug, "versions": expired.len(), "from": expired.first(), "to": expired.last(),
+                    "oldest": oldest, "queuedFiles": swept.files, "queuedBytes": swept.bytes.to_string(),
+                }),
+            };
+            self.trail_in_txn(&transaction, by, now, trail).await?;
+            transaction.commit().await?;
+        }
+        Ok(ManifestsExpired {
+            dataset,
+            expired,
+            queued_files: swept.files,
+            queued_bytes: swept.bytes,
+            oldest,
+            complete,
+        })
+    }
+}
+
+/// The oldest version that the rules keep at `now`, once `latest` is the newest; 1 where they keep all.
+///
+/// A version expires only where every rule for versions lets it. Its age counts from when it was superseded: what `asOf` names
+/// within the age can be read.
+pub(super) async fn first_kept(
+    connection: &impl ConnectionTrait,
+    head: &DatasetHead,
+    rules: &Rules,
+    latest: i32,
+    now: Timestamp,
+) -> Result<i32> {
+    let by_count = rules
+        .keep_versions
+        .map(|versions| latest.saturating_sub(versions).saturating_add(1).max(1));
+    let by_age = match rules.max_version_age.as_ref() {
+        None => None,
+        Some(age) => match age.before(now) {
+            None => Some(1),
+            Some(instant) => {
+                // The version that was the current one at that instant was superseded later.
+                let mut sql = Sql::new(connection);
+                let text = format!(
+                    "select max(version) from timestore.manifests where dataset_id = {} and published_at = \
+                     (select max(earlier.published_at) from timestore.manifests as earlier \
+                     where earlier.dataset_id = {} and earlier.published_at <= {})",
+                    sql.bind(head.dataset_id),
+                    sql.bind(head.dataset_id),
+                    sql.bind(instant)
+                );
+                Some(number(connection, sql, text).await?.unwrap_or(1))
+            }
+        },
+    };
+    Ok(match (by_count, by_age) {
+        (Some(count), Some(age)) => count.min(age),
+        (Some(first), None) | (None, Some(first)) => first,
+        (None, None) => 1,
+    })
+}
+
+/// Versions before `first` that can be read and that nothing pins, oldest first: one more than a step expires.
+async fn expirable(
+    connection: &impl ConnectionTrait,
+    head: &DatasetHead,
+    first: i32,
+    now: Timestamp,
+) -> Result<Vec<i32>> {
+    let mut sql = Sql::new(connection);
+    let text = format!(
+        "select version from timestore.manifests as parent where dataset_id = {} and expired_at is null and version < {} \
+         and not exists (select 1 from timestore.snapshots as pin where pin.dataset_id = parent.dataset_id \
+         and pin.version = parent.version and (pin.expires_at is null or pin.expires_at > {})) \
+         order by version limit {}",
+        sql.bind(head.dataset_id),
+        sql.bind(first.min(head.latest_version)),
+        sql.bind(now),
+        VERSIONS + 1
+    );
+    let rows = sql.rows(connection, text).await?;
+    let versions: Result<Vec<i32>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    Ok(versions?)
+}
+
+/// The oldest version that can be read.
+pub(super) async fn oldest_kept(
+    connection: &impl ConnectionTrait,
+    dataset: DatasetId,
+) -> Result<Option<i32>> {
+    let mut sql = Sql::new(connection);
+    let text = format!(
+        "select min(version) from timestore.manifests where dataset_id = {} and expired_at is null",
+        sql.bind(dataset)
+    );
+    number(connection, sql, text).await
+}
+
+/// Writes `now` into a column of these versions.
+async fn mark_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: DatasetId,
+    versions: &[i32],
+    column: &str,
+    now: Timestamp,
+) -> Result<()> {
+    if versions.is_empty() {
+        return Ok(());
+    }
+    for mut relation in relations(transaction, vec![("version", Column::Int(versions.to_vec()))]) {
+        let (dataset, now) = (relation.sql.bind(dataset), relation.sql.bind(now));
+        let text = format!(
+            "update timestore.manifests set {column} = {now} where dataset_id = {dataset} and {}",
+            in_relation("version", &relation)
+        );
+        relation.sql.execute(transaction, text).await?;
+    }
+    Ok(())
+}
+
+/// What a sweep queued.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    pub(super) files: u64,
+    pub(super) bytes: i64,
+    pub(super) complete: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Unneeded {
+    id: PartitionId,
+    file_size_bytes: i64,
+}
+
+/// Queues the files that no version needs any more, to go at `due`: gap by gap, as many as a step takes.
+async fn sweep_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: DatasetId,
+    now: Timestamp,
+    settled: Timestamp,
+    due: Timestamp,
+) -> Result<Swept> {
+    let mut swept = Swept {
+        complete: true,
+        ..Swept::default()
+    };
+    let mut from = 0;
+    while let Some((low, high)) = next_gap(transaction, dataset, from, settled).await? {
+        let budget = FILES.saturating_sub(usize::try_from(swept.files).unwrap_or(usize::MAX));
+        let unneeded = unneeded(transaction, dataset, low, high, budget + 1).await?;
+        let all = unneeded.len() <= budget;
+        let ids: Vec<PartitionId> = unneeded.iter().take(budget).map(|file| file.id).collect();
+        swept.files += ids.len() as u64;
+        swept.bytes += unneeded
+            .iter()
+            .take(budget)
+            .map(|file| file.file_size_bytes)
+            .sum::<i64>();
+        queue_in_txn(transaction, dataset, &ids, now, due).await?;
+        if !all {
+            swept.complete = false;
+            break;
+        }
+        settle_gap_in_txn(transaction, dataset, low, high, now).await?;
+        from = high;
+    }
+    Ok(swept)
+}
+
+/// The neighbours, among the versions that can be read or expired after `settled`, of the first version after `from` that
+/// expired before and has not been swept; 0 where there is none before it.
+async fn next_gap(
+    connection: &impl ConnectionTrait,
+    dataset: DatasetId,
+    from: i32,
+    settled: Timestamp,
+) -> Result<Option<(i32, i32)>> {
+    let mut sql = Sql::new(connection);
+    let text = format!(
+        "select min(version) from timestore.manifests where dataset_id = {} and expired_at is not null \
+         and swept_at is null and version > {} and expired_at <= {}",
+        sql.bind(dataset),
+        sql.bind(from),
+        sql.bind(settled)
+    );
+    let Some(version) = number(connection, sql, text).await? else {
+        return Ok(None);
+    };
+    let neighbour = async |end: &str, side: &str| {
+        let mut sql = Sql::new(connection);
+        let (dataset, version) = (sql.bind(dataset), sql.bind(version));
+        let beyond = format!(
+            "select {end}(version) as version from timestore.manifests \
+             where dataset_id = {dataset} and version {side} {version}"
+        );
+        let text = format!(
+            "select {end}(version) from ({beyond} and expired_at is null union all {beyond} and expired_at is not null \
+             and swept_at is null and expired_at > {}) as readable",
+            sql.bind(settled)
+        );
+        number(connection, sql, text).await
+    };
+    let low = neighbour("max", "<").await?;
+    let high = neighbour("min", ">").await?;
+    // The newest version never expires.
+    Ok(high.map(|high| (low.unwrap_or(0), high)))
+}
+
+/// Files that only versions between `low` and `high` needed. One that an open draft removes stays until the draft has ended.
+async fn unneeded(
+    connection: &impl ConnectionTrait,
+    dataset: DatasetId,
+    low: i32,
+    high: i32,
+    limit: usize,
+) -> Result<Vec<Unneeded>> {
+    let mut sql = Sql::new(connection);
+    let text = format!(
+        "select id, file_size_bytes from timestore.partitions as child where {} and {} limit {limit}",
+        within(&mut sql, dataset, low, high),
+        "not exists (select 1 from timestore.staged_removals as staged \
+         where staged.dataset_id = child.dataset_id and staged.partition_id = child.id)"
+    );
+    Ok(sql.all(connection, text).await?)
+}
+
+fn within(sql: &mut Sql, dataset: DatasetId, low: i32, high: i32) -> String {
+    let (dataset, high) = (sql.bind(dataset), sql.bind(high));
+    let low = sql.bind(low);
+    format!(
+        "child.dataset_id = {dataset} and child.removed_version > {low} and child.removed_version <= {high} \
+         and child.added_version > {low}"
+    )
+}
+
+/// Marks the versions of a gap as swept, unless a draft holds one of its files.
+async fn settle_gap_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: DatasetId,
+    low: i32,
+    high: i32,
+    now: Timestamp,
+) -> Result<()> {
+    let mut sql = Sql::new(transaction);
+    let held = within(&mut sql, dataset, low, high);
+    let (dataset, low) = (sql.bind(dataset), sql.bind(low));
+    let (high, now) = (sql.bind(high), sql.bind(now));
+    let text = format!(
+        "update timestore.manifests set swept_at = {now} where dataset_id = {dataset} and version > {low} \
+         and version < {high} and expired_at is not null and swept_at is null \
+         and not exists (select 1 from timestore.partitions as child where {held})"
+    );
+    sql.execute(transaction, text).await?;
+    Ok(())
+}
+
+/// Turns rows of partitions into removals. Where another row has the same file later, the file is that row's to remove.
+pub(super) async fn queue_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: DatasetId,
+    ids: &[PartitionId],
+    now: Timestamp,
+    due: Timestamp,
+) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let columns = || vec![("id", Column::Uuid(ids.iter().map(|id| id.0).collect()))];
+    for mut relation in relations(transaction, columns()) {
+        let of = relation.sql.bind(dataset);
+        let (now, due) = (relation.sql.bind(now), relation.sql.bind(due));
+        let text = format!(
+            "insert into timestore.file_removals (dataset_id, partition_id, storage_target_id, file_path, file_size_bytes, \
+             queued_at, due_at, attempts) \
+             select dataset_id, id, storage_target_id, file_path, file_size_bytes, {now}, {due}, 0 \
+             from timestore.partitions as child where dataset_id = {of} and {} and not exists ({}) and not exists ({})",
+            in_relation("child.id", &relation),
+            later("later.removed_version is null"),
+            later("later.removed_version is not null and later.removed_version > child.removed_version"),
+        );
+        relation.sql.execute(transaction, text).await?;
+    }
+    for mut relation in relations(transaction, columns()) {
+        let of = relation.sql.bind(dataset);
+        let text = format!(
+            "delete from timestore.partitions where dataset_id = {of} and {}",
+            in_relation("id", &relation)
+        );
+        relation.sql.execute(transaction, text).await?;
+    }
+    Ok(())
+}
+
+/// Another row of the same dataset and file. Each case has a partial index of its own.
+fn later(case: &str) -> String {
+    format!(
+        "select 1 from timestore.partitions as later where later.dataset_id = child.dataset_id \
+         and later.storage_target_id = child.storage_target_id and later.file_path = child.file_path and {case}"
+    )
+}
+
+/// The one number that a statement answers with.
+async fn number(connection: &impl ConnectionTrait, sql: Sql, text: String) -> Result<Option<i32>> {
+    let rows = sql.rows(connection, text).await?;
+    Ok(rows.first().map_or(Ok(None), |row| row.try_get_by_index(0))?)
+}
