@@ -18,6 +18,7 @@ pub mod page;
 pub mod partition;
 pub mod publish;
 pub mod reference;
+pub mod relocate;
 pub mod retention;
 pub mod retention_policy;
 pub mod schema_version;

@@ -26,6 +26,7 @@ mod playground;
 mod publish;
 mod publish_together;
 mod register;
+mod relocate;
 mod resilience;
 mod retention;
 mod retention_policy;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::App;
 use crate::support::both;
-use crate::support::builders::{field, partition, slug};
+use crate::support::builders::{field, partition, path, slug};
 use crate::support::database::TestDatabase;
 
 both! { every_mutation_leaves_its_trail, what_changes_nothing_leaves_none }
@@ -55,6 +55,17 @@ async fn every_mutation_leaves_its_trail(database: TestDatabase) {
             "setRetentionPolicy",
             json!({ "dataset": slug("weather"), "keepVersions": 3 }),
             Some("retention_policy_set"),
+        ),
+        (
+            "relocatePartitions",
+            json!({ "dataset": slug("weather"), "moves":
+                [{ "partition": path("a.parquet"), "storageTarget": { "name": "files" }, "filePath": "c.parquet" }] }),
+            Some("manifest_published"),
+        ),
+        (
+            "expireManifests",
+            json!({ "dataset": slug("weather") }),
+            Some("manifests_expired"),
         ),
         ("createSnapshot", snapshot.clone(), Some("snapshot_created")),
         ("deleteSnapshot", snapshot, Some("snapshot_deleted")),

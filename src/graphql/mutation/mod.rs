@@ -7,6 +7,7 @@ mod draft;
 mod manifest;
 mod partition;
 mod published;
+mod relocate;
 mod retention;
 mod retention_policy;
 mod rollback;
@@ -27,5 +28,6 @@ pub struct Mutation(
     rollback::RollbackMutation,
     retention_policy::RetentionPolicyMutation,
     retention::RetentionMutation,
+    relocate::RelocateMutation,
     snapshot::SnapshotMutation,
 );

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::{ManifestDraftId, PartitionId};
+use timestore_entity::partition::Model as Partition;
 
 use super::additions::check_additions_alone;
 use super::idempotency::Key;
@@ -46,6 +47,8 @@ pub(in crate::store) enum Additions {
     Staged(ManifestDraftId),
     /// An earlier version: files that it has and the current one has not.
     Revived { to: i32 },
+    /// The same rows as files that go, elsewhere.
+    Moved(Vec<Partition>),
 }
 
 /// Which files to remove.

@@ -60,6 +60,8 @@ pub(super) struct Ready {
 pub(super) enum Files {
     /// These.
     Given(Vec<Partition>),
+    /// These, with the schema versions that they have.
+    Moved(Vec<Partition>),
     /// Those of a draft.
     Staged(timestore_entity::ids::ManifestDraftId),
     /// Those on this side of a difference, under new ids.
@@ -186,6 +188,19 @@ impl Store {
                 let (refused, skipped) = staged_duplicates_in_txn(transaction, dataset.id, *draft).await?;
                 refuse_duplicates(refused, faults);
                 return Ok((Files::Staged(*draft), skipped));
+            }
+            Additions::Moved(files) => {
+                let files = std::mem::take(files);
+                let additions: Vec<Addition> = files
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, file)| Addition { index, file })
+                    .collect();
+                let removed = |id| doomed.contains(id);
+                let duplicates = duplicates_in_txn(transaction, dataset.id, &additions, removed).await?;
+                refuse_duplicates(duplicates, faults);
+                let files = additions.into_iter().map(|addition| addition.file).collect();
+                return Ok((Files::Moved(files), Vec::new()));
             }
             Additions::Given(add) => {
                 let add = std::mem::take(add);
@@ -359,7 +374,7 @@ impl Files {
     async fn sums_in_txn(&self, transaction: &DatabaseTransaction, dataset: &Dataset) -> Result<(Sums, i64)> {
         let mut sql = Sql::new(transaction);
         let from = match self {
-            Self::Given(files) => return Ok(sums_of(files)),
+            Self::Given(files) | Self::Moved(files) => return Ok(sums_of(files)),
             Self::Staged(draft) => {
                 let (dataset, draft) = (sql.bind(dataset.id), sql.bind(*draft));
                 format!(

@@ -229,6 +229,7 @@ impl Store {
                     insert_in_txn(transaction, files, version).await
                 }
             }
+            Files::Moved(files) => insert_in_txn(transaction, files, version).await,
             Files::Staged(draft) => {
                 insert_staged_in_txn(transaction, manifest.dataset_id, draft, schema_version, version).await
             }

@@ -203,6 +203,7 @@ pub fn document(mutation: &str) -> String {
         "publishManifest" => ("PublishManifestInput", published),
         "publishManifestDraft" => ("PublishManifestDraftInput", published),
         "rollbackDataset" => ("RollbackDatasetInput", published),
+        "relocatePartitions" => ("RelocatePartitionsInput", published),
         "publishManifests" => {
             ("PublishManifestsInput", format!("manifests {{ {MANIFEST} }} replayed skipped {{ filePath reason }}"))
         }
