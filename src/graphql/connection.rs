@@ -11,6 +11,7 @@ use super::context::ContextExt;
 use super::error::Result;
 use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
 use super::pagination::{List, PageInfo, Position};
+use crate::store::audit_event::AuditEventFilter;
 use crate::store::dataset::DatasetFilter;
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::{Page, Rows};
@@ -129,6 +130,8 @@ pub enum Count {
     Changes,
     /// So many.
     Known(u64),
+    /// The audit events that a filter lets through.
+    AuditEvents(AuditEventFilter),
 }
 
 impl Count {
@@ -138,6 +141,7 @@ impl Count {
             Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
             Self::Known(count) => *count,
             Self::Changes => ctx.store().change_count().await?,
+            Self::AuditEvents(filter) => ctx.store().audit_event_count(filter).await?,
             // Versions have no gaps: the newest one's number is how many there are.
             Self::SchemaVersions(dataset) => {
                 return Ok(ctx

@@ -143,6 +143,16 @@ pub enum CommitState {
     Expired,
 }
 
+/// How an audited action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "enums::AuditOutcome")]
+pub enum AuditOutcome {
+    /// It was done.
+    Success,
+    /// It was refused, and changed nothing.
+    Refused,
+}
+
 /// What happened to the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "enums::ChangeKind")]

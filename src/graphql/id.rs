@@ -6,7 +6,9 @@
 use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use timestore_entity::ids::{DatasetId, ManifestDraftId, PartitionId, SnapshotId, StorageTargetId};
+use timestore_entity::ids::{
+    AuditEventId, DatasetId, ManifestDraftId, PartitionId, SnapshotId, StorageTargetId,
+};
 use uuid::Uuid;
 
 use crate::store;
@@ -28,6 +30,8 @@ pub enum GlobalId {
     Snapshot(DatasetId, SnapshotId),
     /// A draft of a manifest.
     ManifestDraft(DatasetId, ManifestDraftId),
+    /// An audit event.
+    AuditEvent(AuditEventId),
 }
 
 const DATASET: u8 = 1;
@@ -37,6 +41,7 @@ const MANIFEST: u8 = 4;
 const PARTITION: u8 = 5;
 const SNAPSHOT: u8 = 6;
 const MANIFEST_DRAFT: u8 = 7;
+const AUDIT_EVENT: u8 = 8;
 
 impl GlobalId {
     /// The id as clients see it.
@@ -49,6 +54,7 @@ impl GlobalId {
             Self::Partition(id, partition) => (PARTITION, id.0, Rest::Uuid(partition.0)),
             Self::Snapshot(id, snapshot) => (SNAPSHOT, id.0, Rest::Uuid(snapshot.0)),
             Self::ManifestDraft(id, draft) => (MANIFEST_DRAFT, id.0, Rest::Uuid(draft.0)),
+            Self::AuditEvent(id) => (AUDIT_EVENT, id.0, Rest::None),
         };
         let mut bytes = Vec::with_capacity(33);
         bytes.push(tag);
@@ -82,6 +88,7 @@ impl GlobalId {
             PARTITION => uuid().map(|id| Self::Partition(dataset, PartitionId(id))),
             SNAPSHOT => uuid().map(|id| Self::Snapshot(dataset, SnapshotId(id))),
             MANIFEST_DRAFT => uuid().map(|id| Self::ManifestDraft(dataset, ManifestDraftId(id))),
+            AUDIT_EVENT if bytes.is_empty() => Some(Self::AuditEvent(AuditEventId(owner))),
             _ => None,
         }
     }
@@ -143,6 +150,7 @@ mod tests {
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::Partition(id, PartitionId(other))),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::Snapshot(id, SnapshotId(other))),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::ManifestDraft(id, ManifestDraftId(other))),
+            uuid().prop_map(|id| GlobalId::AuditEvent(AuditEventId(id))),
         ]
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::Model as DatasetHead;
-use timestore_entity::ids::{DatasetId, StorageTargetId};
+use timestore_entity::ids::{AuditEventId, DatasetId, StorageTargetId};
 
+use super::audit_event::AuditEvent;
 use super::coverage::Coverage;
 use super::dataset::Dataset;
 use super::draft::ManifestDraft;
@@ -82,6 +83,8 @@ keys! {
         |models: Vec<_>| Arc::new(models.into_iter().map(Watermark).collect());
     /// A draft.
     DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
+    /// An audit event.
+    AuditEventById(AuditEventId) => Arc<AuditEvent> = audit_events_by_id, object;
 }
 
 /// How many files one side of a difference has. Asked one by one, so that each has its own error.

@@ -46,6 +46,8 @@ pub mod change;
 
 pub mod feed;
 
+pub mod audit_event;
+
 pub mod commit_status;
 
 pub mod node;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
 
+use super::audit_event::AuditEvent;
 use super::context::ContextExt;
 use super::dataset::Dataset;
 use super::draft::ManifestDraft;
 use super::error::{Error, Result};
 use super::id::GlobalId;
 use super::keys::{
-    DatasetById, DraftByKey, ManifestByKey, PartitionByKey, SchemaVersionByKey, SnapshotByKey,
-    StorageTargetById,
+    AuditEventById, DatasetById, DraftByKey, ManifestByKey, PartitionByKey, SchemaVersionByKey,
+    SnapshotByKey, StorageTargetById,
 };
 use super::loader::Loaders;
 use super::manifest::Manifest;
@@ -42,6 +43,8 @@ pub enum Node {
     Snapshot(Arc<Snapshot>),
     /// A draft.
     ManifestDraft(Arc<ManifestDraft>),
+    /// An audit event.
+    AuditEvent(Arc<AuditEvent>),
 }
 
 /// What a global id names, if there is such a thing.
@@ -75,6 +78,7 @@ async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
             .load(DraftByKey((dataset, id)))
             .await?
             .map(Node::ManifestDraft),
+        GlobalId::AuditEvent(id) => loaders.load(AuditEventById(id)).await?.map(Node::AuditEvent),
     })
 }
 

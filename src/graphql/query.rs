@@ -2,6 +2,7 @@
 
 use async_graphql::MergedObject;
 
+use super::audit_event::AuditEventQuery;
 use super::change::ChangeQuery;
 use super::commit_status::CommitStatusQuery;
 use super::datasets::DatasetQuery;
@@ -16,4 +17,5 @@ pub struct Query(
     StorageTargetQuery,
     CommitStatusQuery,
     ChangeQuery,
+    AuditEventQuery,
 );

@@ -3,6 +3,7 @@
 //! One public write is one transaction, begun and committed in that method; helpers inside someone else's transaction end in
 //! `_in_txn`. Nothing here knows GraphQL; all that differs between the databases is in [`backend`].
 
+pub mod audit_event;
 pub mod backend;
 pub mod change;
 pub mod clock;

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod audit_event;
 mod changes;
 mod concurrency;
 mod conflicts;

@@ -33,7 +33,8 @@ async fn things(app: &App) -> Vec<(&'static str, Value)> {
     .await;
     let mut draft = app.draft("weather").await;
     let document = "{ storageTarget(by: { name: \"lake\" }) { id } dataset(by: { slug: \"weather\" }) {
-        schemaVersion { id } manifest { id partitions { nodes { id } } } snapshots { nodes { id } } } }";
+        schemaVersion { id } manifest { id partitions { nodes { id } } } snapshots { nodes { id } } }
+        auditEvents(first: 1) { nodes { id } } }";
     let mut data = app.query(document, json!({})).await;
     let mut take = |pointer: &str| data.pointer_mut(pointer).unwrap().take();
     vec![
@@ -44,6 +45,7 @@ async fn things(app: &App) -> Vec<(&'static str, Value)> {
         ("Manifest", take("/dataset/manifest/id")),
         ("Snapshot", take("/dataset/snapshots/nodes/0/id")),
         ("ManifestDraft", draft["id"].take()),
+        ("AuditEvent", take("/auditEvents/nodes/0/id")),
     ]
 }
 

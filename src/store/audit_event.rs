@@ -1,0 +1,127 @@
+//! The audit trail, read. See [`super::trail`] for how it is written.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use timestore_entity::Timestamp;
+use timestore_entity::audit_event::{Column, Entity, Model as AuditEvent};
+use timestore_entity::enums::AuditOutcome;
+use timestore_entity::ids::AuditEventId;
+
+use super::backend::Sql;
+use super::faults::Faults;
+use super::{DatasetRef, Page, Result, Rows, Store};
+use crate::model::naming;
+
+/// Where an event stands in the trail: when it happened, then its id, since many can happen in the same microsecond.
+pub type AuditEventPosition = (Timestamp, AuditEventId);
+
+/// Which events a list holds. Everything stated must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AuditEventFilter {
+    /// Only those about this dataset. By slug, it may be gone: the trail keeps the slug.
+    pub dataset: Option<DatasetRef>,
+    /// Only those of this actor.
+    pub actor: Option<String>,
+    /// Only those of this mutation.
+    pub action: Option<String>,
+    /// Only those that ended so.
+    pub outcome: Option<AuditOutcome>,
+    /// Only those at or after this instant.
+    pub from: Option<Timestamp>,
+    /// Only those before this instant.
+    pub to: Option<Timestamp>,
+}
+
+impl Store {
+    /// A page of the events that `filter` lets through, newest first.
+    pub async fn audit_event_page(
+        &self,
+        filter: &AuditEventFilter,
+        page: &Page<AuditEventPosition>,
+    ) -> Result<Rows<AuditEvent>> {
+        let mut sql = Sql::new(&self.reader);
+        let mut conditions = conditions(filter, &mut sql)?;
+        for (position, comparison) in [(page.after, "<"), (page.before, ">")] {
+            if let Some((occurred_at, id)) = position {
+                let position = format!("({}, {})", sql.bind(occurred_at), sql.bind(id));
+                conditions.push(format!("(occurred_at, id) {comparison} {position}"));
+            }
+        }
+        let direction = if page.backwards { "asc" } else { "desc" };
+        let text = format!(
+            "select * from timestore.audit_events where {} order by occurred_at {direction}, id {direction} limit {}",
+            conditions.join(" and "),
+            sql.bind(i64::from(page.limit) + 1)
+        );
+        Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
+    }
+
+    /// How many events `filter` lets through.
+    pub async fn audit_event_count(&self, filter: &AuditEventFilter) -> Result<u64> {
+        let mut sql = Sql::new(&self.reader);
+        let conditions = conditions(filter, &mut sql)?;
+        let text = format!(
+            "select count(*) from timestore.audit_events where {}",
+            conditions.join(" and ")
+        );
+        let rows = sql.rows(&self.reader, text).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The events with these ids.
+    pub async fn audit_events_by_id(
+        &self,
+        ids: &[AuditEventId],
+    ) -> Result<HashMap<AuditEventId, AuditEvent>> {
+        let select = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
+        let events = select.all(&self.reader).await?;
+        Ok(events.into_iter().map(|event| (event.id, event)).collect())
+    }
+}
+
+fn conditions(filter: &AuditEventFilter, sql: &mut Sql) -> Result<Vec<String>> {
+    check(filter)?;
+    let mut conditions = vec!["true".to_owned()];
+    match &filter.dataset {
+        None => {}
+        Some(DatasetRef::Id(id)) => conditions.push(format!("dataset_id = {}", sql.bind(*id))),
+        Some(DatasetRef::Slug(slug)) => conditions.push(match naming::slug(slug) {
+            Ok(slug) => format!("dataset_slug = {}", sql.bind(slug)),
+            Err(_) => "false".to_owned(),
+        }),
+        Some(DatasetRef::Unknown(_)) => conditions.push("false".to_owned()),
+    }
+    if let Some(actor) = &filter.actor {
+        conditions.push(format!("actor = {}", sql.bind(actor.as_str())));
+    }
+    if let Some(action) = &filter.action {
+        conditions.push(format!("action = {}", sql.bind(action.as_str())));
+    }
+    if let Some(outcome) = filter.outcome {
+        conditions.push(format!("outcome = {}", sql.bind(outcome.as_str())));
+    }
+    if let Some(from) = filter.from {
+        conditions.push(format!("occurred_at >= {}", sql.bind(from)));
+    }
+    if let Some(to) = filter.to {
+        conditions.push(format!("occurred_at < {}", sql.bind(to)));
+    }
+    Ok(conditions)
+}
+
+fn check(filter: &AuditEventFilter) -> Result<()> {
+    let mut faults = Faults::within(vec!["filter".to_owned()]);
+    for (field, text) in [("actor", &filter.actor), ("action", &filter.action)] {
+        if let Some(text) = text {
+            faults.check(&[field], naming::description(text));
+        }
+    }
+    if let (Some(from), Some(to)) = (filter.from, filter.to)
+        && from > to
+    {
+        faults.invalid(&["to"], "expected an instant that is not before `from`");
+    }
+    faults.finish()
+}
