@@ -1,4 +1,4 @@
-//! The audit trail: who did what.
+//! The audit trail: who did what, and who was refused.
 
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ pub struct AuditEventQuery;
 
 #[Object]
 impl AuditEventQuery {
-    /// The audit trail, newest first: every mutation that changed something.
+    /// The audit trail, newest first: every mutation that changed something, and every one that was refused.
     async fn audit_events(
         &self,
         ctx: &Context<'_>,

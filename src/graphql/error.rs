@@ -174,7 +174,7 @@ fn refused(refusal: Refusal) -> Error {
 }
 
 /// An error with all its sources.
-fn chain(error: &StoreError) -> String {
+pub(super) fn chain(error: &StoreError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

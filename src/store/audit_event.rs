@@ -1,17 +1,23 @@
-//! The audit trail, read. See [`super::trail`] for how it is written.
+//! The audit trail, read; and the events of mutations that were refused. Those of mutations that were granted are written in
+//! their own transactions: see [`super::trail`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use timestore_entity::Timestamp;
-use timestore_entity::audit_event::{Column, Entity, Model as AuditEvent};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
+use serde_json::{Value as Json, json};
+use timestore_entity::audit_event::{ActiveModel, Column, Entity, Model as AuditEvent};
 use timestore_entity::enums::AuditOutcome;
-use timestore_entity::ids::AuditEventId;
+use timestore_entity::ids::{AuditEventId, DatasetId};
+use timestore_entity::{Timestamp, dataset};
 
 use super::backend::Sql;
 use super::faults::Faults;
 use super::{DatasetRef, Page, Result, Rows, Store};
+use crate::auth::Requester;
 use crate::model::naming;
+
+/// The most datasets that a refusal is recorded for.
+const MAX_DATASETS: usize = 100;
 
 /// Where an event stands in the trail: when it happened, then its id, since many can happen in the same microsecond.
 pub type AuditEventPosition = (Timestamp, AuditEventId);
@@ -34,6 +40,37 @@ pub struct AuditEventFilter {
 }
 
 impl Store {
+    /// Records that `action` by `by` was refused: an event for each of the datasets that it named, or one where it named none.
+    /// Nothing of it shows in the change feed. `detail` is an object without NUL characters.
+    pub async fn audit_event_refused(
+        &self,
+        by: &Requester,
+        action: &str,
+        datasets: &[DatasetRef],
+        detail: &Json,
+    ) -> Result<()> {
+        let transaction = self.begin().await?;
+        let occurred_at = self.clock.now();
+        let about = about_in_txn(&transaction, datasets).await?;
+        let events = about.into_iter().map(|(dataset_id, dataset_slug)| {
+            ActiveModel::from(AuditEvent {
+                id: AuditEventId(self.clock.id()),
+                actor: by.subject.clone(),
+                scopes: json!(by.scopes),
+                action: action.to_owned(),
+                outcome: AuditOutcome::Refused,
+                dataset_id,
+                dataset_slug,
+                detail: detail.clone(),
+                occurred_at,
+            })
+        });
+        Entity::insert_many(events)
+            .exec_without_returning(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// A page of the events that `filter` lets through, newest first.
     pub async fn audit_event_page(
         &self,
@@ -79,6 +116,38 @@ impl Store {
         let events = select.all(&self.reader).await?;
         Ok(events.into_iter().map(|event| (event.id, event)).collect())
     }
+}
+
+/// What the events of a refusal say of the datasets that were named: the id and the slug of those that exist, the slug that was
+/// asked for otherwise.
+async fn about_in_txn(
+    transaction: &DatabaseTransaction,
+    named: &[DatasetRef],
+) -> Result<BTreeSet<(Option<DatasetId>, Option<String>)>> {
+    let (mut ids, mut slugs) = (BTreeSet::new(), BTreeSet::new());
+    for dataset in named.iter().take(MAX_DATASETS) {
+        match dataset {
+            DatasetRef::Id(id) => drop(ids.insert(*id)),
+            DatasetRef::Slug(slug) => slugs.extend(naming::slug(slug)),
+            DatasetRef::Unknown(_) => {}
+        }
+    }
+    let mut about = BTreeSet::new();
+    if !ids.is_empty() || !slugs.is_empty() {
+        let either = Condition::any()
+            .add(dataset::Column::Id.is_in(ids))
+            .add(dataset::Column::Slug.is_in(slugs.clone()));
+        let found = dataset::Entity::find().filter(either).all(transaction).await?;
+        for dataset in found {
+            slugs.remove(&dataset.slug);
+            about.insert((Some(dataset.id), Some(dataset.slug)));
+        }
+        about.extend(slugs.into_iter().map(|slug| (None, Some(slug))));
+    }
+    if about.is_empty() {
+        about.insert((None, None));
+    }
+    Ok(about)
 }
 
 fn conditions(filter: &AuditEventFilter, sql: &mut Sql) -> Result<Vec<String>> {

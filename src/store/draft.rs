@@ -40,6 +40,16 @@ pub enum DraftRef {
     Unknown(String),
 }
 
+impl DraftRef {
+    /// The dataset of the draft.
+    pub fn dataset(&self) -> DatasetRef {
+        match self {
+            Self::Id(dataset, _) => DatasetRef::Id(*dataset),
+            Self::Unknown(text) => DatasetRef::Unknown(text.clone()),
+        }
+    }
+}
+
 /// A draft to begin.
 #[derive(Clone, Debug)]
 pub struct DraftCreate {

@@ -1,14 +1,21 @@
-//! Every mutation leaves its audit event, and its row in the change feed, in its own transaction.
+//! Every mutation leaves its audit event, and its row in the change feed, in its own transaction; a refused one leaves an event
+//! that says so, and nothing else.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 
 use crate::support::app::App;
 use crate::support::both;
-use crate::support::builders::{field, partition, path, slug};
+use crate::support::builders::{field, partition, path, slug, with};
 use crate::support::database::TestDatabase;
 
-both! { every_mutation_leaves_its_trail, what_changes_nothing_leaves_none }
+both! {
+    every_mutation_leaves_its_trail,
+    what_changes_nothing_leaves_none,
+    a_refusal_is_recorded_with_who_what_and_why,
+    a_refusal_is_recorded_under_each_dataset_that_was_named,
+    a_refusal_is_answered_alike_when_it_cannot_be_recorded,
+}
 
 /// The audited actions and the kinds of changes, oldest first.
 async fn trail(connection: &DatabaseConnection) -> (Vec<String>, Vec<String>) {
@@ -97,10 +104,186 @@ async fn what_changes_nothing_leaves_none(database: TestDatabase) {
     app.granted("publishManifest", publish).await;
     let skipped = json!({ "dataset": slug("weather"), "add": add, "onDuplicate": "SKIP" });
     app.granted("publishManifest", skipped).await;
-    app.refused(
-        "publishManifest",
-        json!({ "dataset": slug("weather"), "add": add }),
-    )
-    .await;
     assert_eq!(trail(&connection).await, before);
+    let dry = json!({ "dataset": slug("weather"), "fields": [], "dryRun": true });
+    app.refused("createSchemaVersion", dry).await;
+    assert_eq!(trail(&connection).await, before);
+}
+
+/// The refusals that the audit trail has, oldest first.
+async fn refusals(app: &App) -> Vec<Value> {
+    let document = "{ auditEvents(last: 100, filter: { outcome: REFUSED }) {
+        nodes { action dataset { slug } datasetSlug detail } } }";
+    let mut data = app.query(document, json!({})).await;
+    let Value::Array(mut events) = data["auditEvents"]["nodes"].take() else {
+        panic!("a list of events")
+    };
+    events.reverse();
+    events
+}
+
+async fn a_refusal_is_recorded_with_who_what_and_why(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    app.append("weather", [partition("2020-01-01", "a.parquet")])
+        .await;
+    let draft = app.draft("weather").await;
+    let connection = database.connections().await.reader;
+    let (granted, changes) = trail(&connection).await;
+    let duplicate = json!({ "add": [partition("2020-01-01", "a.parquet")] });
+    let (weather, nobody) = (json!("weather"), Value::Null);
+    let steps = [
+        (
+            "upsertStorageTarget",
+            json!({ "name": "", "kind": "S3", "baseUri": "s3://lake" }),
+            &nobody,
+            "INVALID_INPUT",
+        ),
+        (
+            "createDataset",
+            json!({ "slug": "Weather", "name": "Another" }),
+            &weather,
+            "ALREADY_EXISTS",
+        ),
+        (
+            "createDataset",
+            json!({ "slug": "no slug", "name": "No" }),
+            &nobody,
+            "INVALID_INPUT",
+        ),
+        (
+            "updateDataset",
+            json!({ "dataset": slug("weather"), "name": null }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "archiveDataset",
+            json!({ "dataset": slug("Other") }),
+            &json!("other"),
+            "NOT_FOUND",
+        ),
+        (
+            "createSchemaVersion",
+            json!({ "dataset": slug("weather"), "fields": [] }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "publishManifest",
+            with(duplicate.clone(), json!({ "dataset": slug("weather") })),
+            &weather,
+            "DUPLICATE_PARTITIONS",
+        ),
+        (
+            "rollbackDataset",
+            json!({ "dataset": slug("weather"), "to": 9 }),
+            &weather,
+            "NOT_FOUND",
+        ),
+        (
+            "setRetentionPolicy",
+            json!({ "dataset": slug("weather"), "keepVersions": 0 }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "createSnapshot",
+            json!({ "dataset": slug("weather"), "name": "" }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "deleteSnapshot",
+            json!({ "dataset": slug("weather"), "name": "none" }),
+            &weather,
+            "NOT_FOUND",
+        ),
+        (
+            "createManifestDraft",
+            json!({ "dataset": slug("weather"), "expectedVersion": -1 }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "stagePartitions",
+            with(duplicate, json!({ "draft": draft["id"] })),
+            &weather,
+            "DUPLICATE_PARTITIONS",
+        ),
+        (
+            "publishManifestDraft",
+            json!({ "draft": draft["id"] }),
+            &weather,
+            "INVALID_INPUT",
+        ),
+        (
+            "discardManifestDraft",
+            json!({ "draft": "nothing" }),
+            &nobody,
+            "NOT_FOUND",
+        ),
+    ];
+    let mut expected = Vec::new();
+    for (mutation, input, dataset, code) in steps {
+        let errors = app.refused(mutation, input).await;
+        assert_eq!(errors[0]["code"], code, "{mutation}");
+        let listed: Vec<Value> = errors
+            .iter()
+            .map(|error| json!({ "code": error["code"], "path": error["path"], "message": error["message"] }))
+            .collect();
+        expected.push(json!({
+            "action": mutation,
+            "dataset": if *dataset == weather { slug("weather") } else { Value::Null },
+            "datasetSlug": dataset,
+            "detail": { "errors": listed },
+        }));
+    }
+    assert_eq!(refusals(&app).await, expected);
+    let (audited, fed) = trail(&connection).await;
+    assert_eq!((audited.len(), fed), (granted.len() + expected.len(), changes));
+}
+
+async fn a_refusal_is_recorded_under_each_dataset_that_was_named(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("rain").await;
+    app.dataset("weather").await;
+    let publish =
+        |name: &str, path: &str| json!({ "dataset": slug(name), "add": [partition("2020-01-01", path)] });
+    let manifests = [
+        publish("rain", "a"),
+        publish("weather", "../b"),
+        publish("missing", "c"),
+    ];
+    app.refused("publishManifests", json!({ "manifests": manifests }))
+        .await;
+    let events = refusals(&app).await;
+    let mut slugs: Vec<&str> = events
+        .iter()
+        .map(|event| event["datasetSlug"].as_str().unwrap())
+        .collect();
+    slugs.sort_unstable();
+    assert_eq!(slugs, ["missing", "rain", "weather"]);
+    assert!(events.iter().all(|event| event["detail"] == events[0]["detail"]));
+
+    let document = "mutation { mine: deleteSnapshot(input: { dataset: { slug: \"rain\" }, name: \"none\" }) {
+        userErrors { code } } }";
+    app.query(document, json!({})).await;
+    let events = refusals(&app).await;
+    assert_eq!(
+        events.last().unwrap()["action"],
+        "deleteSnapshot",
+        "whatever the caller calls it"
+    );
+}
+
+async fn a_refusal_is_answered_alike_when_it_cannot_be_recorded(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let input = json!({ "dataset": slug("missing") });
+    let answer = app.mutate("archiveDataset", input.clone()).await;
+    assert_eq!(answer["userErrors"][0]["code"], "NOT_FOUND");
+    let writer = database.connections().await.writer;
+    let away = "alter table timestore.audit_events rename to elsewhere";
+    writer.execute_unprepared(away).await.unwrap();
+    assert_eq!(app.mutate("archiveDataset", input).await, answer);
 }

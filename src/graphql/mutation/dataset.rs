@@ -24,8 +24,9 @@ impl DatasetMutation {
         #[graphql(desc = "The dataset.")] input: CreateDatasetInput,
     ) -> Result<CreateDatasetPayload> {
         let create = input.into_store();
+        let named = [store::DatasetRef::Slug(create.slug.clone())];
         let result = ctx.store().dataset_create(ctx.requester(), create).await;
-        let (dataset, user_errors) = settle(result.map(Dataset::from))?;
+        let (dataset, user_errors) = settle(ctx, &named, result.map(Dataset::from)).await?;
         Ok(CreateDatasetPayload { dataset, user_errors })
     }
 
@@ -35,11 +36,12 @@ impl DatasetMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateDatasetInput,
     ) -> Result<UpdateDatasetPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = match input.into_store() {
             Ok(update) => ctx.store().dataset_update(ctx.requester(), update).await,
             Err(refused) => Err(refused),
         };
-        let (dataset, user_errors) = settle(result.map(Dataset::from))?;
+        let (dataset, user_errors) = settle(ctx, &named, result.map(Dataset::from)).await?;
         Ok(UpdateDatasetPayload { dataset, user_errors })
     }
 
@@ -55,7 +57,7 @@ impl DatasetMutation {
             .store()
             .dataset_archive(ctx.requester(), &dataset, input.reason)
             .await;
-        let (dataset, user_errors) = settle(result.map(Dataset::from))?;
+        let (dataset, user_errors) = settle(ctx, &[dataset], result.map(Dataset::from)).await?;
         Ok(ArchiveDatasetPayload { dataset, user_errors })
     }
 }

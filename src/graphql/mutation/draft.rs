@@ -26,11 +26,12 @@ impl DraftMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The draft.")] input: CreateManifestDraftInput,
     ) -> Result<CreateManifestDraftPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .draft_create(ctx.requester(), input.into_store())
             .await;
-        let (draft, user_errors) = settle(result.map(ManifestDraft::from))?;
+        let (draft, user_errors) = settle(ctx, &named, result.map(ManifestDraft::from)).await?;
         Ok(CreateManifestDraftPayload { draft, user_errors })
     }
 
@@ -40,8 +41,9 @@ impl DraftMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The files.")] input: StagePartitionsInput,
     ) -> Result<StagePartitionsPayload> {
+        let named = [GlobalId::draft(&input.draft).dataset()];
         let result = ctx.store().draft_stage(ctx.requester(), input.into_store()).await;
-        let (staged, user_errors) = settle(result)?;
+        let (staged, user_errors) = settle(ctx, &named, result).await?;
         let (draft, skipped) = staged.unzip();
         Ok(StagePartitionsPayload {
             draft: draft.map(Into::into),
@@ -56,11 +58,12 @@ impl DraftMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The draft.")] input: PublishManifestDraftInput,
     ) -> Result<PublishManifestPayload> {
+        let named = [GlobalId::draft(&input.draft).dataset()];
         let result = ctx
             .store()
             .draft_publish(ctx.requester(), input.into_store())
             .await;
-        PublishManifestPayload::new(result)
+        PublishManifestPayload::new(ctx, &named, result).await
     }
 
     /// Throws a draft away, with what was staged in it.
@@ -69,11 +72,9 @@ impl DraftMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The draft.")] input: DiscardManifestDraftInput,
     ) -> Result<DiscardManifestDraftPayload> {
-        let result = ctx
-            .store()
-            .draft_discard(ctx.requester(), &GlobalId::draft(&input.draft))
-            .await;
-        let (draft, user_errors) = settle(result.map(ManifestDraft::from))?;
+        let draft = GlobalId::draft(&input.draft);
+        let result = ctx.store().draft_discard(ctx.requester(), &draft).await;
+        let (draft, user_errors) = settle(ctx, &[draft.dataset()], result.map(ManifestDraft::from)).await?;
         Ok(DiscardManifestDraftPayload { draft, user_errors })
     }
 }

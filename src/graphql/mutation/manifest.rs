@@ -22,11 +22,12 @@ impl ManifestMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The manifest.")] input: PublishManifestInput,
     ) -> Result<PublishManifestPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .manifest_publish(ctx.requester(), input.into_store())
             .await;
-        PublishManifestPayload::new(result)
+        PublishManifestPayload::new(ctx, &named, result).await
     }
 
     /// Publishes the next versions of several datasets, all or none.
@@ -35,13 +36,14 @@ impl ManifestMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The manifests.")] input: PublishManifestsInput,
     ) -> Result<PublishManifestsPayload> {
-        let manifests = input
+        let manifests: Vec<_> = input
             .manifests
             .into_iter()
             .map(PublishManifestInput::into_store)
             .collect();
+        let named: Vec<_> = manifests.iter().map(|one| one.dataset.clone()).collect();
         let result = ctx.store().manifests_publish(ctx.requester(), manifests).await;
-        PublishManifestsPayload::new(result)
+        PublishManifestsPayload::new(ctx, &named, result).await
     }
 }
 

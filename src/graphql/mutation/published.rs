@@ -1,12 +1,12 @@
 //! What the mutations that publish return.
 
-use async_graphql::{Result, SimpleObject};
+use async_graphql::{Context, Result, SimpleObject};
 
 use crate::graphql::dataset::Dataset;
 use crate::graphql::manifest::Manifest;
 use crate::graphql::user_error::{UserError, settle};
-use crate::store;
 use crate::store::publish::{Published, Skipped};
+use crate::store::{self, DatasetRef};
 
 /// What was published.
 #[derive(SimpleObject)]
@@ -46,8 +46,12 @@ pub struct SkippedPartition {
 }
 
 impl PublishManifestPayload {
-    pub(super) fn new(result: store::Result<Published>) -> Result<Self> {
-        let (published, user_errors) = settle(result)?;
+    pub(super) async fn new(
+        ctx: &Context<'_>,
+        named: &[DatasetRef],
+        result: store::Result<Published>,
+    ) -> Result<Self> {
+        let (published, user_errors) = settle(ctx, named, result).await?;
         Ok(match published {
             Some(Published {
                 dataset,
@@ -73,8 +77,12 @@ impl PublishManifestPayload {
 }
 
 impl PublishManifestsPayload {
-    pub(super) fn new(result: store::Result<Vec<Published>>) -> Result<Self> {
-        let (published, user_errors) = settle(result)?;
+    pub(super) async fn new(
+        ctx: &Context<'_>,
+        named: &[DatasetRef],
+        result: store::Result<Vec<Published>>,
+    ) -> Result<Self> {
+        let (published, user_errors) = settle(ctx, named, result).await?;
         let replayed = published.iter().flatten().any(|one| one.replayed);
         let mut skipped = Vec::new();
         let manifests = published.map(|published| {

@@ -20,11 +20,10 @@ impl RelocateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The files, and where they lie now.")] input: RelocatePartitionsInput,
     ) -> Result<PublishManifestPayload> {
-        let result = ctx
-            .store()
-            .partitions_relocate(ctx.requester(), input.into_store())
-            .await;
-        PublishManifestPayload::new(result)
+        let input = input.into_store();
+        let named = [input.dataset.clone()];
+        let result = ctx.store().partitions_relocate(ctx.requester(), input).await;
+        PublishManifestPayload::new(ctx, &named, result).await
     }
 }
 

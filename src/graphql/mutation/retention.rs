@@ -31,7 +31,9 @@ impl RetentionMutation {
             expected_version: input.expected_version,
             idempotency_key: input.idempotency_key,
         };
-        let (applied, user_errors) = settle(ctx.store().retention_apply(ctx.requester(), input).await)?;
+        let named = [input.dataset.clone()];
+        let result = ctx.store().retention_apply(ctx.requester(), input).await;
+        let (applied, user_errors) = settle(ctx, &named, result).await?;
         let complete = applied.as_ref().map(|applied| applied.complete);
         let published = applied.map(|applied| applied.published);
         let replayed = published.as_ref().is_some_and(|published| published.replayed);
@@ -60,7 +62,9 @@ impl RetentionMutation {
             keep_versions: input.keep_versions,
             max_version_age: input.max_version_age.map(|duration| duration.0),
         };
-        let (done, user_errors) = settle(ctx.store().manifests_expire(ctx.requester(), input).await)?;
+        let named = [input.dataset.clone()];
+        let result = ctx.store().manifests_expire(ctx.requester(), input).await;
+        let (done, user_errors) = settle(ctx, &named, result).await?;
         let expired = done.map(|done| ExpiredManifests {
             dataset: done.dataset.into(),
             versions: done.expired,

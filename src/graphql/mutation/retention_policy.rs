@@ -22,11 +22,12 @@ impl RetentionPolicyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The dataset, and its policy.")] input: SetRetentionPolicyInput,
     ) -> Result<SetRetentionPolicyPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .retention_policy_set(ctx.requester(), input.into_store())
             .await;
-        let (policy, user_errors) = settle(result.map(RetentionPolicy::from))?;
+        let (policy, user_errors) = settle(ctx, &named, result.map(RetentionPolicy::from)).await?;
         Ok(SetRetentionPolicyPayload { policy, user_errors })
     }
 }

@@ -19,11 +19,12 @@ impl RollbackMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The dataset, and the version to bring back.")] input: RollbackDatasetInput,
     ) -> Result<PublishManifestPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .dataset_rollback(ctx.requester(), input.into_store())
             .await;
-        PublishManifestPayload::new(result)
+        PublishManifestPayload::new(ctx, &named, result).await
     }
 }
 

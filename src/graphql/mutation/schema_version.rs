@@ -6,7 +6,7 @@ use crate::graphql::compatibility::SchemaCompatibility;
 use crate::graphql::context::ContextExt;
 use crate::graphql::reference::{DatasetRefInput, FieldInput};
 use crate::graphql::schema_version::SchemaVersion;
-use crate::graphql::user_error::{UserError, settle};
+use crate::graphql::user_error::{UserError, settle, settle_dry};
 use crate::store::schema_version::SchemaVersionCreate;
 
 /// Mutations of schema versions.
@@ -21,11 +21,16 @@ impl SchemaVersionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The fields.")] input: CreateSchemaVersionInput,
     ) -> Result<CreateSchemaVersionPayload> {
+        let is_dry = input.dry_run.unwrap_or(false);
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .schema_version_create(ctx.requester(), input.into_store())
             .await;
-        let (created, user_errors) = settle(result)?;
+        let (created, user_errors) = match is_dry {
+            true => settle_dry(result)?,
+            false => settle(ctx, &named, result).await?,
+        };
         let (schema_version, compatibility) = created.map_or((None, None), |created| {
             (created.schema_version, created.compatibility)
         });

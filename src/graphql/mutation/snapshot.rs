@@ -22,11 +22,12 @@ impl SnapshotMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The snapshot.")] input: CreateSnapshotInput,
     ) -> Result<CreateSnapshotPayload> {
+        let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
             .snapshot_create(ctx.requester(), input.into_store())
             .await;
-        let (snapshot, user_errors) = settle(result.map(Snapshot::from))?;
+        let (snapshot, user_errors) = settle(ctx, &named, result.map(Snapshot::from)).await?;
         Ok(CreateSnapshotPayload {
             snapshot,
             user_errors,
@@ -44,7 +45,7 @@ impl SnapshotMutation {
             .store()
             .snapshot_delete(ctx.requester(), &dataset, &input.name)
             .await;
-        let (snapshot, user_errors) = settle(result.map(Snapshot::from))?;
+        let (snapshot, user_errors) = settle(ctx, &[dataset], result.map(Snapshot::from)).await?;
         Ok(DeleteSnapshotPayload {
             snapshot,
             user_errors,

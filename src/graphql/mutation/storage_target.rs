@@ -27,7 +27,7 @@ impl StorageTargetMutation {
             .store()
             .storage_target_upsert(ctx.requester(), input.into_store())
             .await;
-        let (storage_target, user_errors) = settle(result.map(StorageTarget::from))?;
+        let (storage_target, user_errors) = settle(ctx, &[], result.map(StorageTarget::from)).await?;
         Ok(UpsertStorageTargetPayload {
             storage_target,
             user_errors,

@@ -2,17 +2,30 @@
 //! graph's `userErrors`. Faults of the server are not made here: see [`super::error`].
 
 mod kinds;
+mod refusal;
 
-use async_graphql::{Enum, Interface};
+use async_graphql::{Context, Enum, Interface};
 
 pub use self::kinds::*;
 use super::error;
 use super::scalar::{BigInt, DateTime};
-use crate::store::{self, Fault, FaultKind, Refusal, StoreError};
+use crate::store::{self, DatasetRef, Fault, FaultKind, Refusal, StoreError};
 
 /// What a mutation returns: the result, or all that is wrong with its `input`. Anything else that went wrong is an error of
-/// the response.
-pub fn settle<T>(result: store::Result<T>) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
+/// the response. A refusal is recorded in the audit trail, under the `datasets` that the input names.
+pub async fn settle<T>(
+    ctx: &Context<'_>,
+    datasets: &[DatasetRef],
+    result: store::Result<T>,
+) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
+    if let Err(StoreError::Refused(refusal)) = &result {
+        refusal::record(ctx, datasets, refusal).await;
+    }
+    settle_dry(result)
+}
+
+/// The same for a mutation that only said what it would do: nobody was refused anything.
+pub fn settle_dry<T>(result: store::Result<T>) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
     match result {
         Ok(result) => Ok((Some(result), Vec::new())),
         Err(StoreError::Refused(Refusal(faults))) => Ok((
@@ -139,6 +152,24 @@ impl From<Fault> for UserError {
             FaultKind::FencedOut { fencing_token } => {
                 FencedOut::new(path, message, BigInt(fencing_token)).into()
             }
+        }
+    }
+}
+
+impl From<&FaultKind> for UserErrorCode {
+    fn from(kind: &FaultKind) -> Self {
+        match kind {
+            FaultKind::InvalidInput => Self::InvalidInput,
+            FaultKind::NotFound => Self::NotFound,
+            FaultKind::AlreadyExists => Self::AlreadyExists,
+            FaultKind::VersionConflict { .. } => Self::VersionConflict,
+            FaultKind::DuplicatePartitions { .. } => Self::DuplicatePartitions,
+            FaultKind::PartitionsNotLive { .. } => Self::PartitionsNotLive,
+            FaultKind::DatasetInactive => Self::DatasetInactive,
+            FaultKind::SchemaIncompatible { .. } => Self::SchemaIncompatible,
+            FaultKind::RevisionConflict { .. } => Self::RevisionConflict,
+            FaultKind::IdempotencyMismatch => Self::IdempotencyMismatch,
+            FaultKind::FencedOut { .. } => Self::FencedOut,
         }
     }
 }
