@@ -59,7 +59,7 @@ async fn all_that_is_wrong_with_the_moves_is_said_at_once(database: TestDatabase
     let to = |name: &str, from: &str, to: &str| json!({ "partition": path(from), "storageTarget": { "name": name }, "filePath": to });
     let input = json!({
         "dataset": slug("weather"),
-        "moves": [to("nowhere", "a", "x"), to("files", "b", "b"), to("files", "gone", "y"), to("files", "b", "../z")],
+        "moves": [to("nowhere", "a", "x"), to("lake", "b", "b"), to("lake", "gone", "y"), to("lake", "b", "../z")],
     });
     let errors = app.refused("relocatePartitions", input).await;
     let errors: Vec<(&str, String)> = errors.iter().map(code_and_path).collect();
@@ -88,8 +88,8 @@ async fn a_move_onto_a_live_file_is_refused(database: TestDatabase) {
         [partition("2020-01-01", "a"), partition("2020-01-02", "b")],
     )
     .await;
-    let one = json!({ "partition": path("a"), "storageTarget": { "name": "files" }, "filePath": "b" });
-    let swap = json!({ "partition": path("b"), "storageTarget": { "name": "files" }, "filePath": "a" });
+    let one = json!({ "partition": path("a"), "storageTarget": { "name": "lake" }, "filePath": "b" });
+    let swap = json!({ "partition": path("b"), "storageTarget": { "name": "lake" }, "filePath": "a" });
     let errors = app
         .refused(
             "relocatePartitions",
