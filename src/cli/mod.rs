@@ -4,6 +4,7 @@ mod database;
 mod health;
 mod migrate;
 mod register;
+mod retention;
 mod schema;
 mod serve;
 

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
 use super::database::describe;
+use super::retention::RetentionArgs;
 use crate::store::backend::Database;
 use crate::{graphql, http};
 
@@ -34,6 +35,8 @@ pub struct ServeArgs {
     /// Serve anyone who can reach the address, on other addresses than loopback too.
     #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
+    #[command(flatten)]
+    retention: RetentionArgs,
 }
 
 /// Serves until it is told to stop.
@@ -47,6 +50,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
+    let store = store.with_retention_defaults(args.retention.defaults());
     let router = http::router(graphql::schema(store.clone()), store.clone());
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;

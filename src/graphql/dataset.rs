@@ -19,7 +19,7 @@ use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::reference::{ManifestRefInput, is_text};
-use super::retention_policy::RetentionPolicy;
+use super::retention_policy::{EffectiveRetentionPolicy, RetentionPolicy};
 use super::retention_preview::{RetentionPreview, RetentionRulesInput};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
@@ -237,7 +237,7 @@ impl Dataset {
         Ok(Connection::new(list, page, rows, Count::Snapshots(self.0.id)))
     }
 
-    /// What it keeps, and for how long; null when it has no policy and keeps everything.
+    /// The policy of its own, what it keeps and for how long; null when it has none.
     async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Arc<RetentionPolicy>>> {
         ctx.loaders().load(RetentionPolicyOf(self.0.id)).await
     }
@@ -255,6 +255,15 @@ impl Dataset {
         let at = at.map(|at| at.0);
         let preview = ctx.store().retention_preview(self.0.id, rules, at).await?;
         Ok(RetentionPreview(preview))
+    }
+
+    /// What it keeps, and for how long, by its own policy or by the gateway's default.
+    async fn effective_retention_policy(&self, ctx: &Context<'_>) -> Result<EffectiveRetentionPolicy> {
+        let policy = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        let effective = ctx
+            .store()
+            .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
+        Ok(effective.into())
     }
 
     /// How far its sources have come, by source.

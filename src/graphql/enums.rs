@@ -132,6 +132,18 @@ pub enum RetentionMode {
     Hybrid,
 }
 
+/// Where the retention rules of a dataset come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::store::retention_policy::PolicySource")]
+pub enum RetentionPolicySource {
+    /// Its own policy.
+    Dataset,
+    /// The default of the gateway.
+    Default,
+    /// Neither: no rule applies, and everything is kept.
+    None,
+}
+
 /// What became of a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum CommitState {

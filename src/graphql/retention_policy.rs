@@ -7,11 +7,12 @@ use timestore_entity::retention_policy::Model;
 
 use super::context::ContextExt;
 use super::dataset::Dataset;
-use super::enums::RetentionMode;
+use super::enums::{RetentionMode, RetentionPolicySource};
 use super::error::{Error, Result};
 use super::keys::{DatasetById, StorageTargetById};
 use super::scalar::{BigInt, DateTime, Duration, Json};
 use super::storage_target::StorageTarget;
+use crate::store::retention_policy::EffectivePolicy;
 
 /// The retention policy of a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,7 @@ impl RetentionPolicy {
         duration(self.0.max_version_age.as_deref())
     }
 
-    /// How long a file that no version needs any more stays on its target.
+    /// How long a file that no version needs any more stays on its target. Null: as long as the gateway's default says.
     async fn delete_grace(&self) -> Result<Option<Duration>> {
         duration(self.0.delete_grace.as_deref())
     }
@@ -79,7 +80,7 @@ impl RetentionPolicy {
         Json(self.0.metadata.clone())
     }
 
-    /// Counts its changes, from 1. State it as `expectedRevision` to replace only what you have seen.
+    /// Counts its changes, from 1, and goes on where a policy that was cleared ended. State it as `expectedRevision` to replace only what you have seen.
     async fn revision(&self) -> i32 {
         self.0.revision
     }
@@ -92,6 +93,70 @@ impl RetentionPolicy {
     /// Who set it last.
     async fn updated_by(&self) -> Option<&str> {
         self.0.updated_by.as_deref()
+    }
+}
+
+/// The rules that apply to a dataset: its own policy, or the gateway's default where it has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveRetentionPolicy(pub EffectivePolicy);
+
+impl From<EffectivePolicy> for EffectiveRetentionPolicy {
+    fn from(policy: EffectivePolicy) -> Self {
+        Self(policy)
+    }
+}
+
+/// What applies to a dataset: its own policy as a whole, else the default of the gateway, else no rule. A rule that is null does
+/// not apply.
+#[Object]
+impl EffectiveRetentionPolicy {
+    /// Where the rules come from.
+    async fn source(&self) -> RetentionPolicySource {
+        self.0.source.into()
+    }
+
+    /// What decides that a file may go.
+    async fn mode(&self) -> RetentionMode {
+        self.0.mode.into()
+    }
+
+    /// Files whose latest row is older than this go.
+    async fn max_age(&self) -> Option<Duration> {
+        self.0.max_age.map(Duration)
+    }
+
+    /// The oldest files go until the rest is no larger than this many bytes.
+    async fn max_total_bytes(&self) -> Option<BigInt> {
+        self.0.max_total_bytes.map(Into::into)
+    }
+
+    /// So many of the newest versions are kept.
+    async fn keep_versions(&self) -> Option<i32> {
+        self.0.keep_versions
+    }
+
+    /// Versions older than this may expire.
+    async fn max_version_age(&self) -> Option<Duration> {
+        self.0.max_version_age.map(Duration)
+    }
+
+    /// How long a file that no version needs any more stays on its target: what the policy says, else the gateway's default, else
+    /// a day.
+    async fn delete_grace(&self) -> Duration {
+        Duration(self.0.delete_grace)
+    }
+
+    /// Files whose latest row is older than this move to the cold storage target.
+    async fn cold_storage_after(&self) -> Option<Duration> {
+        self.0.cold_storage_after.map(Duration)
+    }
+
+    /// The cold storage target.
+    async fn cold_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Arc<StorageTarget>>> {
+        match self.0.cold_storage_target_id {
+            Some(id) => ctx.loaders().expect(StorageTargetById(id)).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 

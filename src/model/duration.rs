@@ -51,6 +51,16 @@ pub struct IsoDuration {
 }
 
 impl IsoDuration {
+    /// So many days.
+    pub const fn days(days: u16) -> Self {
+        Self {
+            date: [0, 0, 0, days as u32],
+            time: [0; 3],
+            months: 0,
+            micros: days as i64 * DAY,
+        }
+    }
+
     /// The years and months, in months.
     pub fn months(&self) -> u32 {
         self.months
@@ -267,6 +277,7 @@ mod tests {
             (duration("P1Y2M3W").months(), duration("P1W").micros()),
             (14, 604_800_000_000)
         );
+        assert_eq!(IsoDuration::days(30), duration("P30D"));
         assert!(duration("P0D").is_zero() && !duration("PT0.1S").is_zero());
     }
 

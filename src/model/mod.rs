@@ -20,3 +20,5 @@ pub mod predicate;
 pub mod bloom;
 
 pub mod coverage;
+
+pub mod retention;

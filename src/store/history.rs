@@ -24,6 +24,7 @@ use super::trail::Trail;
 use super::{DatasetRef, FaultKind, Result, Store};
 use crate::auth::Requester;
 use crate::model::duration::IsoDuration;
+use crate::model::retention;
 
 /// How many versions a step expires at the most.
 const VERSIONS: i64 = 1_000;
@@ -71,8 +72,8 @@ impl Store {
         if input.keep_versions.is_some_and(|versions| versions < 1) {
             faults.invalid(&["keepVersions"], "expected at least 1");
         }
-        if input.max_version_age.as_ref().is_some_and(IsoDuration::is_zero) {
-            faults.invalid(&["maxVersionAge"], "expected a duration longer than zero");
+        if let Some(age) = &input.max_version_age {
+            faults.check(&["maxVersionAge"], retention::age(age));
         }
         if dataset.status == DatasetStatus::Inactive {
             faults.add(
@@ -83,7 +84,7 @@ impl Store {
         }
         faults.finish()?;
         let policy = self.effective_policy_in_txn(&transaction, dataset.id).await?;
-        let grace = policy.delete_grace.clone();
+        let grace = policy.delete_grace;
         let rules = if input.keep_versions.is_some() || input.max_version_age.is_some() {
             Rules {
                 keep_versions: input.keep_versions,

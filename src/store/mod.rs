@@ -42,6 +42,8 @@ pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
 pub use page::{Page, Rows};
 pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTargetRef};
 
+use crate::model::retention::RetentionDefaults;
+
 /// The catalog. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -52,6 +54,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     /// How long after its expiry a version may still be read by requests that began before.
     read_grace: chrono::Duration,
+    /// What applies to datasets that have no retention policy.
+    retention_defaults: RetentionDefaults,
 }
 
 impl Store {
@@ -62,6 +66,7 @@ impl Store {
             reader: connections.reader,
             clock,
             read_grace: chrono::Duration::minutes(1),
+            retention_defaults: RetentionDefaults::default(),
         }
     }
 
@@ -71,6 +76,15 @@ impl Store {
     pub fn with_read_grace(self, grace: chrono::Duration) -> Self {
         Self {
             read_grace: grace,
+            ..self
+        }
+    }
+
+    /// The same catalog, with rules for datasets that have no retention policy. By default there are none.
+    #[must_use]
+    pub fn with_retention_defaults(self, defaults: RetentionDefaults) -> Self {
+        Self {
+            retention_defaults: defaults,
             ..self
         }
     }

@@ -24,7 +24,8 @@ const NESTED: &str = "{ dataset(by: { slug: \"weather\" }) { slug defaultStorage
 
 const LIST: &str =
     "{ datasets(first: 100) { totalCount nodes { slug lastPublishedAt defaultStorageTarget { name }
-    schemaVersion { version } retentionPolicy { keepVersions } watermarks { source }
+    schemaVersion { version } retentionPolicy { keepVersions }
+    effectiveRetentionPolicy { source keepVersions deleteGrace coldStorageTarget { name } } watermarks { source }
     manifest { version status partitionCount createdBy partitions(first: 10) { nodes { filePath } } }
     manifests(first: 5) { totalCount nodes { version } } snapshots(first: 5) { nodes { name } } } } }";
 
@@ -78,7 +79,9 @@ async fn a_list_of_datasets_takes_as_many_statements_with_ten_times_the_rows(dat
             app.append(&name, [partition("2020-01-01", "a.parquet")]).await;
             app.granted(
                 "setRetentionPolicy",
-                json!({ "dataset": slug(&name), "keepVersions": 3 }),
+                json!({
+                    "dataset": slug(&name), "keepVersions": 3, "coldStorageAfter": "P1D", "coldStorageTarget": { "name": "lake" },
+                }),
             )
             .await;
         }

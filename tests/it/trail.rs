@@ -74,6 +74,11 @@ async fn every_mutation_leaves_its_trail(database: TestDatabase) {
             json!({ "dataset": slug("weather") }),
             Some("manifests_expired"),
         ),
+        (
+            "clearRetentionPolicy",
+            json!({ "dataset": slug("weather") }),
+            Some("retention_policy_cleared"),
+        ),
         ("createSnapshot", snapshot.clone(), Some("snapshot_created")),
         ("deleteSnapshot", snapshot, Some("snapshot_deleted")),
         // A draft is nobody's business but its author's until it is published.
@@ -104,6 +109,8 @@ async fn what_changes_nothing_leaves_none(database: TestDatabase) {
     app.granted("publishManifest", publish).await;
     let skipped = json!({ "dataset": slug("weather"), "add": add, "onDuplicate": "SKIP" });
     app.granted("publishManifest", skipped).await;
+    app.granted("clearRetentionPolicy", json!({ "dataset": slug("weather") }))
+        .await;
     assert_eq!(trail(&connection).await, before);
     let dry = json!({ "dataset": slug("weather"), "fields": [], "dryRun": true });
     app.refused("createSchemaVersion", dry).await;

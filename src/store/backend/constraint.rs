@@ -21,11 +21,6 @@ pub(in crate::store) const DATASET_SLUG: Unique = Unique {
     name: "datasets_slug_key",
     column: "datasets.slug",
 };
-/// The retention policy of a dataset.
-pub(in crate::store) const RETENTION_POLICY: Unique = Unique {
-    name: "retention_policies_pkey",
-    column: "retention_policies.dataset_id",
-};
 
 /// Whether `error` says that `unique` was violated.
 pub(in crate::store) fn violates(error: &DbErr, unique: Unique) -> bool {

@@ -10,7 +10,7 @@ mod relation;
 mod sql;
 
 pub use connect::{Connections, Database, connect, migration_url, probe};
-pub(super) use constraint::{DATASET_SLUG, RETENTION_POLICY, STORAGE_TARGET_NAME, violates};
+pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;

@@ -3,8 +3,6 @@
 //! The order of age is total (latest row, then id), so that whatever the rules are, the files that go are a prefix of it: the
 //! preview and the steps that apply a policy walk the same list and ask the same question of each file.
 
-mod effective_tmp;
-pub use effective_tmp::EffectivePolicy;
 mod oldest;
 mod preview;
 mod rules;

@@ -2,10 +2,11 @@
 
 use timestore_entity::Timestamp;
 
-use super::EffectivePolicy;
 use crate::model::duration::IsoDuration;
+use crate::model::retention;
 use crate::store::Result;
 use crate::store::faults::Faults;
+use crate::store::retention_policy::EffectivePolicy;
 
 /// The rules that decide which files and which versions go. What is none is not a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,10 +40,10 @@ pub(super) struct Limits {
 impl From<&EffectivePolicy> for Rules {
     fn from(policy: &EffectivePolicy) -> Self {
         Self {
-            max_age: policy.max_age.clone(),
+            max_age: policy.max_age,
             max_total_bytes: policy.max_total_bytes,
             keep_versions: policy.keep_versions,
-            max_version_age: policy.max_version_age.clone(),
+            max_version_age: policy.max_version_age,
         }
     }
 }
@@ -55,8 +56,8 @@ impl Rules {
             ("maxAge", &self.max_age),
             ("maxVersionAge", &self.max_version_age),
         ] {
-            if duration.as_ref().is_some_and(IsoDuration::is_zero) {
-                faults.invalid(&["policy", field], "expected a duration longer than zero");
+            if let Some(duration) = duration {
+                faults.check(&["policy", field], retention::age(duration));
             }
         }
         if self.max_total_bytes.is_some_and(|bytes| bytes < 1) {

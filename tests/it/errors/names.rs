@@ -55,6 +55,7 @@ async fn names_that_name_nothing_are_not_found(database: TestDatabase) {
             ("createManifestDraft", json!({})),
             ("rollbackDataset", json!({ "to": 1 })),
             ("setRetentionPolicy", json!({ "keepVersions": 1 })),
+            ("clearRetentionPolicy", json!({})),
             ("createSnapshot", json!({ "name": "q3" })),
             ("deleteSnapshot", json!({ "name": "q3" })),
         ] {

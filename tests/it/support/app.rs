@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use sea_orm::DatabaseConnection;
+use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::store::Store;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::{graphql, http};
@@ -22,12 +23,17 @@ pub struct App {
 impl App {
     /// A gateway on `database`.
     pub async fn new(database: &TestDatabase) -> Self {
+        Self::with_retention_defaults(database, RetentionDefaults::default()).await
+    }
+
+    /// A gateway on `database` that has rules for datasets without a retention policy.
+    pub async fn with_retention_defaults(database: &TestDatabase, defaults: RetentionDefaults) -> Self {
         let mut connections = database.connections().await;
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
         connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
-        let store = Store::new(connections, Arc::new(SystemClock));
+        let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
         let router = http::router(graphql::schema(store.clone()), store);
         Self {
             router,

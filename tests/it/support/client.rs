@@ -228,6 +228,10 @@ pub fn document(mutation: &str) -> String {
             "ExpireManifestsInput",
             "expired { versions oldestVersion queuedFiles queuedBytes complete }".to_owned(),
         ),
+        "clearRetentionPolicy" => (
+            "ClearRetentionPolicyInput",
+            format!("dataset {{ {DATASET} }} policy {{ {POLICY} }}"),
+        ),
         "createSnapshot" => ("CreateSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         "deleteSnapshot" => ("DeleteSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         other => panic!("no document for {other}"),
