@@ -14,6 +14,7 @@ pub mod diff;
 pub mod draft;
 pub mod error;
 pub mod history;
+pub mod housekeeping;
 pub mod manifest;
 pub mod page;
 pub mod partition;

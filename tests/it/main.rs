@@ -16,6 +16,7 @@ mod draft;
 mod erd;
 mod errors;
 mod history;
+mod housekeeping;
 mod idempotency;
 mod killed;
 mod layering;

@@ -5,11 +5,13 @@ use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{CompatibilityMode, FileFormat, ManifestOperation, StorageKind};
 use timestore_entity::ids::DatasetId;
 use timestore_gateway::auth::Requester;
+use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::dataset_write::DatasetCreate;
 use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
-use timestore_gateway::store::{DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
+use timestore_gateway::store::{Clock, DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
+use uuid::Uuid;
 
 /// A caller.
 pub fn ann() -> Requester {
@@ -114,4 +116,17 @@ pub async fn paths(store: &Store, id: DatasetId, version: i32) -> Vec<String> {
     let page = pages.remove(&(id, version)).unwrap_or_default();
     assert!(!page.has_more, "more files than a test should have");
     page.rows.into_iter().map(|file| file.file_path).collect()
+}
+
+/// A clock that stands still.
+pub struct At(pub DateTime<Utc>);
+
+impl Clock for At {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+
+    fn id(&self) -> Uuid {
+        SystemClock.id()
+    }
 }
