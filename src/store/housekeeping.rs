@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use timestore_entity::Timestamp;
 use timestore_entity::manifest_draft::{Column as Draft, Entity, Model as ManifestDraft};
 
-use super::backend::{self, Relation, Sql, in_relation, relations};
+use super::backend::{self, Relation, Sql, in_relation, relations, skip_locked};
 use super::{Result, Store, StoreError};
 
 /// How long a published draft is kept past its time: as long as an idempotency key that it was published under can be replayed.
@@ -116,11 +116,13 @@ impl Store {
             table, key, order, ..
         } = old;
         let condition = old.condition(&sql.bind(before));
-        // The condition is stated twice, so that it also holds of a row that changes while the statement waits for it.
+        // Found and locked first, by the index, so that the cost is that of the batch, however much there is to forget.
         let text = format!(
-            "delete from timestore.{table} where {condition} and ({key}) in \
-             (select {key} from timestore.{table} where {condition} order by {order} limit {})",
-            sql.bind(i64::from(limit))
+            "with old as materialized \
+             (select {key} from timestore.{table} where {condition} order by {order} limit {}{}) \
+             delete from timestore.{table} where ({key}) in (select {key} from old)",
+            sql.bind(i64::from(limit)),
+            skip_locked(&sql)
         );
         let deleted = sql.execute(&transaction, text).await?.rows_affected();
         transaction.commit().await?;

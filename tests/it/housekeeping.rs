@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
 use serde_json::json;
 use timestore_entity::enums::{
     AuditOutcome, ManifestOperation, RemovalOutcome, RunKind, RunStatus, RunTrigger,
@@ -129,6 +129,25 @@ async fn a_draft_that_was_published_stays_while_its_publish_can_be_repeated(data
     assert_eq!(late.drafts_expire(10).await.unwrap(), 1);
     let heads = late.dataset_heads(&[id]).await.unwrap();
     assert_eq!(heads[&id].partition_count, 1, "what it published stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_someone_else_has_locked_is_left_for_the_next_time() {
+    let database = TestDatabase::postgres().await;
+    let store = after_days(&database, 0).await;
+    let id = dataset(&store, "weather").await.id;
+    draft(&store, id, &[], &[]).await;
+    let late = after_days(&database, 60).await;
+    let other = database.connections().await.writer.begin().await.unwrap();
+    for table in ["manifest_drafts", "audit_events"] {
+        let lock = format!("select 1 from timestore.{table} for update");
+        other.execute_unprepared(&lock).await.unwrap();
+    }
+    assert_eq!(late.drafts_expire(10).await.unwrap(), 0);
+    assert_eq!(late.audit_events_forget(day(60), 10).await.unwrap(), 0);
+    other.rollback().await.unwrap();
+    assert_eq!(late.drafts_expire(10).await.unwrap(), 1);
+    assert_eq!(late.audit_events_forget(day(60), 10).await.unwrap(), 3);
 }
 
 async fn keys_go_a_month_after_they_expired(database: TestDatabase) {

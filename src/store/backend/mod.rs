@@ -37,3 +37,13 @@ pub(super) fn change_horizon(sql: &Sql) -> &'static str {
         "true"
     }
 }
+
+/// Ends a select, so that it locks the rows that it finds and leaves out those that someone else has locked. On SQLite, which
+/// has one writer, there are none.
+pub(super) fn skip_locked(sql: &Sql) -> &'static str {
+    if sql.is_postgres() {
+        " for update skip locked"
+    } else {
+        ""
+    }
+}
