@@ -9,5 +9,6 @@ pub mod graphql;
 pub mod http;
 pub mod model;
 pub mod register;
+pub mod storage;
 pub mod store;
 pub mod telemetry;

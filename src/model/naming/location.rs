@@ -171,6 +171,13 @@ fn segments(path: &str) -> Result<(), String> {
     }
 }
 
+/// What percent-encoded `text` stands for, if that is UTF-8. A `%` without two hexadecimal digits stays.
+///
+/// The opposite of what [`join_uri`] does to a path: a base that is a URI names a directory or key in this form.
+pub fn uri_decoded(text: &str) -> Option<String> {
+    String::from_utf8(percent_decoded(text.as_bytes())).ok()
+}
+
 fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -10,7 +10,7 @@ mod secrets;
 use timestore_entity::Timestamp;
 
 pub use self::json::{json_object, json_object_within};
-pub use self::location::{base_uri, file_path, join_uri};
+pub use self::location::{base_uri, file_path, join_uri, uri_decoded};
 pub use self::secrets::config_secrets;
 use super::span::{EARLIEST, LATEST};
 
