@@ -38,6 +38,7 @@ mod schema;
 mod schema_version;
 mod snapshot;
 mod statements;
+mod storage;
 mod storage_target;
 mod time_travel;
 mod trail;

@@ -1,4 +1,4 @@
-//! What the tests stand on: databases, and the catalog and the gateway over them.
+//! What the tests stand on: databases, the catalog and the gateway over them, and storage.
 
 pub mod app;
 pub mod builders;
@@ -9,6 +9,7 @@ pub mod database;
 pub mod feed;
 pub mod process;
 pub mod registration;
+pub mod storage;
 
 /// Tests that run on both databases: `both! { a_sentence, other_sentence }` runs `async fn a_sentence(database: TestDatabase)`
 /// as `a_sentence::sqlite` and `a_sentence::postgres`.
@@ -28,3 +29,22 @@ macro_rules! both {
     };
 }
 pub(crate) use both;
+
+/// Tests that run on disk and on S3: `on_disk_and_s3! { a_sentence }` runs `async fn a_sentence(storage: TestStorage)` as
+/// `a_sentence::disk` and `a_sentence::s3`.
+macro_rules! on_disk_and_s3 {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn disk() {
+                super::$name(crate::support::storage::TestStorage::disk()).await;
+            }
+
+            #[tokio::test]
+            async fn s3() {
+                super::$name(crate::support::storage::TestStorage::s3().await).await;
+            }
+        })+
+    };
+}
+pub(crate) use on_disk_and_s3;
