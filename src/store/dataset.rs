@@ -34,14 +34,7 @@ impl Store {
 
     /// The datasets with these ids.
     pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> {
-        let datasets = Entity::find()
-            .filter(Column::Id.is_in(ids.iter().copied()))
-            .all(&self.reader)
-            .await?;
-        Ok(datasets
-            .into_iter()
-            .map(|dataset| (dataset.id, dataset))
-            .collect())
+        datasets_by_id_in_txn(&self.reader, ids).await
     }
 
     /// The heads of these datasets.
@@ -110,6 +103,21 @@ impl Store {
         }
         Ok(conditions)
     }
+}
+
+/// The datasets with these ids, as `connection` sees them.
+pub(super) async fn datasets_by_id_in_txn(
+    connection: &impl ConnectionTrait,
+    ids: &[DatasetId],
+) -> Result<HashMap<DatasetId, Dataset>> {
+    let datasets = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(connection)
+        .await?;
+    Ok(datasets
+        .into_iter()
+        .map(|dataset| (dataset.id, dataset))
+        .collect())
 }
 
 /// The dataset that `dataset` names, as `connection` sees it.

@@ -114,6 +114,8 @@ pub struct Duplicate {
     pub file_path: String,
     /// What it has in common with which other file.
     pub reason: String,
+    /// Whether it can be left out, since its like stays; not so while the catalog deletes the file at its path.
+    pub can_skip: bool,
 }
 
 /// A file that cannot be removed, since it is not live.

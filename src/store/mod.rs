@@ -13,6 +13,7 @@ pub mod dataset_write;
 pub mod diff;
 pub mod draft;
 pub mod error;
+pub mod file_removal;
 pub mod history;
 pub mod housekeeping;
 pub mod manifest;

@@ -10,8 +10,9 @@ use timestore_entity::{staged_partition, staged_removal};
 use super::Result;
 use super::backend::{Column, Relation, Sql, relations};
 use super::error::{Duplicate, NotLive};
+use super::file_removal::{LEASED, places};
 use super::publish::Skipped;
-use super::publish::additions::Addition;
+use super::publish::additions::{Addition, BEING_DELETED};
 use super::publish::plan::MAX_FILES;
 
 /// Files of a draft that are live by now: those that are refused, and those that were to be left out and are taken out.
@@ -25,23 +26,28 @@ pub(super) async fn staged_duplicates_in_txn(
         id: PartitionId,
         file_path: String,
         skip_duplicate: bool,
-        added_version: i32,
+        added_version: Option<i32>,
     }
     let mut sql = Sql::new(transaction);
     let (dataset_id, draft_id) = (sql.bind(dataset), sql.bind(draft));
     let alike = |same: &str| {
         format!(
-            "select staged.id, staged.file_path, staged.skip_duplicate, live.added_version \
-             from timestore.staged_partitions as staged cross join timestore.partitions as live \
-             where live.dataset_id = {dataset_id} and live.removed_version is null and {same} \
-             and staged.dataset_id = {dataset_id} and staged.draft_id = {draft_id} and live.id not in \
+            "select given.id, given.file_path, given.skip_duplicate, live.added_version \
+             from given cross join timestore.partitions as live \
+             where live.dataset_id = {dataset_id} and live.removed_version is null and {same} and live.id not in \
              (select partition_id from timestore.staged_removals where dataset_id = {dataset_id} and draft_id = {draft_id})"
         )
     };
     let text = format!(
-        "{} union {} order by 2",
-        alike("live.storage_target_id = staged.storage_target_id and live.file_path = staged.file_path"),
-        alike("live.ingestion_signature = staged.ingestion_signature")
+        "with given as (select id, file_path, skip_duplicate, storage_target_id, ingestion_signature \
+         from timestore.staged_partitions where dataset_id = {dataset_id} and draft_id = {draft_id}), {}, \
+         leased as (select place.id from place cross join timestore.file_removals as removal \
+         where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}) \
+         {} union {} union select given.id, given.file_path, given.skip_duplicate, null from given \
+         where given.id in (select id from leased) order by 2",
+        places(&["id"]),
+        alike("live.storage_target_id = given.storage_target_id and live.file_path = given.file_path"),
+        alike("live.ingestion_signature = given.ingestion_signature")
     );
     let rows: Vec<Row> = sql.all(transaction, text).await?;
     let (mut refused, mut skipped, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -52,14 +58,18 @@ pub(super) async fn staged_duplicates_in_txn(
         added_version,
     } in rows
     {
-        let reason = format!(
-            "a file with this path or ingestion signature has been live since version {added_version}"
-        );
-        if !skip_duplicate {
+        let reason = match added_version {
+            Some(version) => {
+                format!("a file with this path or ingestion signature has been live since version {version}")
+            }
+            None => BEING_DELETED.to_owned(),
+        };
+        if !skip_duplicate || added_version.is_none() {
             refused.push(Duplicate {
                 index: None,
                 file_path,
                 reason,
+                can_skip: added_version.is_some(),
             });
         } else if !left_out.contains(&id.0) {
             left_out.push(id.0);
@@ -163,6 +173,7 @@ pub(super) async fn staged_earlier_in_txn(
                 index: Some(addition.index),
                 file_path: addition.file.file_path.clone(),
                 reason: "the draft has a file with this path or ingestion signature already".to_owned(),
+                can_skip: true,
             });
         }
     }

@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::{AuditOutcome, ChangeKind};
-use timestore_entity::ids::AuditEventId;
+use timestore_entity::ids::{AuditEventId, DatasetId};
 use timestore_entity::{Timestamp, audit_event, change, dataset};
 
 use super::Store;
@@ -20,6 +20,20 @@ pub(super) struct Trail<'a> {
     pub(super) dataset: Option<&'a dataset::Model>,
     /// The version that it published.
     pub(super) version: Option<i32>,
+    /// What it was in particular; no secrets.
+    pub(super) detail: Json,
+}
+
+/// What a mutation did to a dataset that may be gone by now.
+pub(super) struct Gone {
+    /// The mutation, by its name in the API.
+    pub(super) action: &'static str,
+    /// How the change feed calls it; none where its readers need not know.
+    pub(super) kind: Option<ChangeKind>,
+    /// The dataset.
+    pub(super) dataset: DatasetId,
+    /// Its slug, where it is still there.
+    pub(super) slug: Option<String>,
     /// What it was in particular; no secrets.
     pub(super) detail: Json,
 }
@@ -40,21 +54,48 @@ impl Store {
             version,
             detail,
         } = trail;
-        self.audit_row_in_txn(transaction, by, now, action, dataset, detail.clone())
+        let about = dataset.map(|dataset| (dataset.id, Some(dataset.slug.clone())));
+        self.audit_row_in_txn(transaction, by, now, action, about, detail.clone())
             .await?;
-        let change = change::ActiveModel {
-            sequence: NotSet,
-            transaction_id: NotSet,
-            kind: Set(kind),
-            dataset_id: Set(dataset.map(|dataset| dataset.id)),
-            version: Set(version),
-            payload: Set(detail),
-            occurred_at: Set(now),
-        };
-        change::Entity::insert(change)
-            .exec_without_returning(transaction)
+        let id = dataset.map(|dataset| dataset.id);
+        change_row_in_txn(transaction, now, kind, id, version, detail).await
+    }
+
+    /// Writes the trail of a mutation of what is left of a dataset.
+    pub(super) async fn trail_of_gone_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        now: Timestamp,
+        gone: Gone,
+    ) -> Result<(), DbErr> {
+        let Gone {
+            action,
+            kind,
+            dataset,
+            slug,
+            detail,
+        } = gone;
+        self.audit_row_in_txn(transaction, by, now, action, Some((dataset, slug)), detail.clone())
             .await?;
-        Ok(())
+        match kind {
+            Some(kind) => change_row_in_txn(transaction, now, kind, Some(dataset), None, detail).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the audit event of a mutation that is about no dataset in particular, and that readers of the change feed need not
+    /// know of.
+    pub(super) async fn audit_of_all_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Requester,
+        now: Timestamp,
+        action: &'static str,
+        detail: Json,
+    ) -> Result<(), DbErr> {
+        self.audit_row_in_txn(transaction, by, now, action, None, detail)
+            .await
     }
 
     /// Writes the audit event of a mutation that readers of the change feed need not know of: a draft is nobody's but its
@@ -68,7 +109,8 @@ impl Store {
         dataset: &dataset::Model,
         detail: Json,
     ) -> Result<(), DbErr> {
-        self.audit_row_in_txn(transaction, by, now, action, Some(dataset), detail)
+        let about = Some((dataset.id, Some(dataset.slug.clone())));
+        self.audit_row_in_txn(transaction, by, now, action, about, detail)
             .await
     }
 
@@ -78,17 +120,18 @@ impl Store {
         by: &Requester,
         now: Timestamp,
         action: &'static str,
-        dataset: Option<&dataset::Model>,
+        about: Option<(DatasetId, Option<String>)>,
         detail: Json,
     ) -> Result<(), DbErr> {
+        let (dataset, slug) = about.unzip();
         let event = audit_event::ActiveModel {
             id: Set(AuditEventId(self.clock.id())),
             actor: Set(by.subject.clone()),
             scopes: Set(json!(by.scopes)),
             action: Set(action.to_owned()),
             outcome: Set(AuditOutcome::Success),
-            dataset_id: Set(dataset.map(|dataset| dataset.id)),
-            dataset_slug: Set(dataset.map(|dataset| dataset.slug.clone())),
+            dataset_id: Set(dataset),
+            dataset_slug: Set(slug.flatten()),
             detail: Set(detail),
             occurred_at: Set(now),
         };
@@ -97,4 +140,27 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn change_row_in_txn(
+    transaction: &DatabaseTransaction,
+    now: Timestamp,
+    kind: ChangeKind,
+    dataset: Option<DatasetId>,
+    version: Option<i32>,
+    payload: Json,
+) -> Result<(), DbErr> {
+    let change = change::ActiveModel {
+        sequence: NotSet,
+        transaction_id: NotSet,
+        kind: Set(kind),
+        dataset_id: Set(dataset),
+        version: Set(version),
+        payload: Set(payload),
+        occurred_at: Set(now),
+    };
+    change::Entity::insert(change)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
 }

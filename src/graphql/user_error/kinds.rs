@@ -132,6 +132,7 @@ impl From<Duplicate> for DuplicatePartition {
             index,
             file_path,
             reason,
+            can_skip: _,
         }: Duplicate,
     ) -> Self {
         Self {

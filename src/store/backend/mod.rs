@@ -1,5 +1,5 @@
 //! All that differs between PostgreSQL and SQLite, as plain functions: connections, transactions that write, relations made
-//! of values, "the first n of each parent", and the horizon of the change feed.
+//! of values, "the first n of each parent", the horizon of the change feed, and which transactions have ended.
 //!
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
@@ -16,7 +16,7 @@ pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 
@@ -46,4 +46,26 @@ pub(super) fn skip_locked(sql: &Sql) -> &'static str {
     } else {
         ""
     }
+}
+
+/// A transaction number that all transactions under way are below; none on SQLite, where nothing else writes meanwhile.
+pub(super) async fn begun_by_now(writer: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
+    let sql = Sql::new(writer);
+    if !sql.is_postgres() {
+        return Ok(None);
+    }
+    let text = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    let rows = sql.rows(writer, text.to_owned()).await?;
+    rows.first().map(|row| row.try_get_by_index(0)).transpose()
+}
+
+/// Whether all transactions below `horizon` have ended.
+pub(super) async fn have_ended(writer: &impl ConnectionTrait, horizon: i64) -> Result<bool, DbErr> {
+    let mut sql = Sql::new(writer);
+    let text = format!(
+        "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= {}",
+        sql.bind(horizon)
+    );
+    let rows = sql.rows(writer, text).await?;
+    rows.first().map_or(Ok(false), |row| row.try_get_by_index(0))
 }

@@ -14,6 +14,7 @@ use crate::model::{naming, predicate, span};
 use crate::store::backend::{Column, Relation, relations};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
+use crate::store::file_removal::{LEASED, places};
 use crate::store::storage_target::storage_target_find_in_txn;
 use crate::store::{Clock, Fault, Result, StorageTargetRef};
 
@@ -26,13 +27,17 @@ pub(in crate::store) struct Addition {
     pub(in crate::store) file: Partition,
 }
 
-/// A live file that an addition has something in common with.
+/// A live file that an addition has something in common with, or, where that is none, a file that the catalog is deleting.
 #[derive(FromQueryResult)]
 pub(in crate::store) struct Alike {
     given: i32,
-    id: PartitionId,
-    added_version: i32,
+    id: Option<PartitionId>,
+    added_version: Option<i32>,
 }
+
+/// Why a file cannot be added at the path of a removal that a worker has claimed.
+pub(in crate::store) const BEING_DELETED: &str =
+    "the catalog is deleting a file at this path; publish under another path";
 
 /// Resolves the storage targets that a request names, each once.
 pub(in crate::store) struct Targets<'a> {
@@ -207,16 +212,16 @@ pub(in crate::store) async fn duplicates_in_txn(
             Column::Text(additions.iter().map(|a| a.file.file_path.clone()).collect()),
         ),
     ];
-    let same = "live.storage_target_id = given.storage_target_id and live.file_path = given.file_path";
-    for alike in alike_in_txn(transaction, dataset, paths, same)
-        .await?
-        .into_iter()
-        .filter(|a| !removed(a.id))
-    {
-        let reason = format!(
-            "a file with this path has been live since version {}",
-            alike.added_version
-        );
+    let mut being_deleted = HashSet::new();
+    for alike in alike_paths_in_txn(transaction, dataset, paths).await? {
+        let reason = match alike.added_version {
+            None => {
+                being_deleted.insert(alike.position());
+                BEING_DELETED.to_owned()
+            }
+            Some(_) if alike.id.is_some_and(&removed) => continue,
+            Some(version) => format!("a file with this path has been live since version {version}"),
+        };
         reasons.entry(alike.position()).or_insert(reason);
     }
     let signed: Vec<(i32, String)> = position()
@@ -230,15 +235,11 @@ pub(in crate::store) async fn duplicates_in_txn(
             ("signature", Column::Text(signatures)),
         ];
         let same = "live.ingestion_signature = given.signature";
-        for alike in alike_in_txn(transaction, dataset, columns, same)
-            .await?
-            .into_iter()
-            .filter(|a| !removed(a.id))
-        {
-            let reason = format!(
-                "a file with this ingestion signature has been live since version {}",
-                alike.added_version
-            );
+        for alike in alike_in_txn(transaction, dataset, columns, same).await? {
+            let Some(version) = alike.added_version.filter(|_| !alike.id.is_some_and(&removed)) else {
+                continue;
+            };
+            let reason = format!("a file with this ingestion signature has been live since version {version}");
             reasons.entry(alike.position()).or_insert(reason);
         }
     }
@@ -248,6 +249,7 @@ pub(in crate::store) async fn duplicates_in_txn(
         index: Some(additions[n].index),
         file_path: additions[n].file.file_path.clone(),
         reason,
+        can_skip: !being_deleted.contains(&n),
     };
     Ok(duplicates.into_iter().map(duplicate).collect())
 }
@@ -295,6 +297,30 @@ async fn alike_in_txn(
         let text = format!(
             "select given.given, live.id, live.added_version from {from} cross join timestore.partitions as live \
              where live.dataset_id = {dataset} and live.removed_version is null and {same}"
+        );
+        alike.extend(sql.all(transaction, text).await?);
+    }
+    Ok(alike)
+}
+
+/// The live files at the given paths, and what the catalog is deleting there, whatever dataset that was of and whichever target it
+/// is reached by: in one statement, so that a publish costs no more.
+async fn alike_paths_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: DatasetId,
+    columns: Vec<(&'static str, Column)>,
+) -> Result<Vec<Alike>> {
+    let mut alike = Vec::new();
+    for Relation { from, mut sql } in relations(transaction, columns) {
+        let dataset = sql.bind(dataset);
+        let text = format!(
+            "with given as (select * from {from}), {} \
+             select given.given, live.id, live.added_version from given cross join timestore.partitions as live \
+             where live.dataset_id = {dataset} and live.removed_version is null \
+             and live.storage_target_id = given.storage_target_id and live.file_path = given.file_path union all \
+             select place.given, null, null from place cross join timestore.file_removals as removal \
+             where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}",
+            places(&["given"])
         );
         alike.extend(sql.all(transaction, text).await?);
     }

@@ -237,6 +237,8 @@ pub(in crate::store) fn without_duplicates(
         refuse_duplicates(duplicates, faults);
         return (additions, Vec::new());
     }
+    let (duplicates, fatal): (Vec<_>, Vec<_>) = duplicates.into_iter().partition(|d| d.can_skip);
+    refuse_duplicates(fatal, faults);
     let indexes: std::collections::HashSet<usize> = duplicates.iter().filter_map(|d| d.index).collect();
     additions.retain(|addition| !indexes.contains(&addition.index));
     let skipped = duplicates.into_iter().map(|d| Skipped {
