@@ -13,6 +13,7 @@ use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
 use super::pagination::{List, PageInfo, Position};
 use crate::store::audit_event::AuditEventFilter;
 use crate::store::dataset::DatasetFilter;
+use crate::store::file_removal::FileRemovalFilter;
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::{Page, Rows};
 
@@ -126,6 +127,8 @@ pub enum Count {
     ManifestsUsing(SchemaVersionKey),
     /// The snapshots of a dataset.
     Snapshots(DatasetId),
+    /// The file removals that a filter lets through.
+    FileRemovals(FileRemovalFilter),
     /// The change feed.
     Changes,
     /// So many.
@@ -140,6 +143,7 @@ impl Count {
             Self::Datasets(filter) => ctx.store().dataset_count(filter).await?,
             Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
             Self::Known(count) => *count,
+            Self::FileRemovals(filter) => ctx.store().file_removal_count(filter).await?,
             Self::Changes => ctx.store().change_count().await?,
             Self::AuditEvents(filter) => ctx.store().audit_event_count(filter).await?,
             // Versions have no gaps: the newest one's number is how many there are.

@@ -199,6 +199,34 @@ pub enum ChangeKind {
     DatasetDeleted,
 }
 
+/// Where the removal of a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::store::file_removal::FileRemovalState")]
+pub enum FileRemovalState {
+    /// It waits for its grace, or for a pause after a failure, to end.
+    Waiting,
+    /// The next worker gets it.
+    Due,
+    /// A worker has it.
+    Claimed,
+    /// It was given up, after too many failures or one that is permanent.
+    Dead,
+    /// It was settled.
+    Done,
+}
+
+/// How the removal of a file was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "enums::RemovalOutcome")]
+pub enum FileRemovalOutcome {
+    /// It was deleted.
+    Deleted,
+    /// It was not there.
+    Missing,
+    /// It stays: a version needs it again.
+    Kept,
+}
+
 /// The order of a list of datasets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 pub enum DatasetOrder {

@@ -30,6 +30,8 @@ pub enum GlobalId {
     Snapshot(DatasetId, SnapshotId),
     /// A draft of a manifest.
     ManifestDraft(DatasetId, ManifestDraftId),
+    /// A file that no version needs any more.
+    FileRemoval(DatasetId, PartitionId),
     /// An audit event.
     AuditEvent(AuditEventId),
 }
@@ -42,6 +44,7 @@ const PARTITION: u8 = 5;
 const SNAPSHOT: u8 = 6;
 const MANIFEST_DRAFT: u8 = 7;
 const AUDIT_EVENT: u8 = 8;
+const FILE_REMOVAL: u8 = 9;
 
 impl GlobalId {
     /// The id as clients see it.
@@ -54,6 +57,7 @@ impl GlobalId {
             Self::Partition(id, partition) => (PARTITION, id.0, Rest::Uuid(partition.0)),
             Self::Snapshot(id, snapshot) => (SNAPSHOT, id.0, Rest::Uuid(snapshot.0)),
             Self::ManifestDraft(id, draft) => (MANIFEST_DRAFT, id.0, Rest::Uuid(draft.0)),
+            Self::FileRemoval(id, partition) => (FILE_REMOVAL, id.0, Rest::Uuid(partition.0)),
             Self::AuditEvent(id) => (AUDIT_EVENT, id.0, Rest::None),
         };
         let mut bytes = Vec::with_capacity(33);
@@ -87,6 +91,7 @@ impl GlobalId {
             MANIFEST => version().map(|version| Self::Manifest(dataset, version)),
             PARTITION => uuid().map(|id| Self::Partition(dataset, PartitionId(id))),
             SNAPSHOT => uuid().map(|id| Self::Snapshot(dataset, SnapshotId(id))),
+            FILE_REMOVAL => uuid().map(|id| Self::FileRemoval(dataset, PartitionId(id))),
             MANIFEST_DRAFT => uuid().map(|id| Self::ManifestDraft(dataset, ManifestDraftId(id))),
             AUDIT_EVENT if bytes.is_empty() => Some(Self::AuditEvent(AuditEventId(owner))),
             _ => None,
@@ -114,6 +119,14 @@ impl GlobalId {
         match Self::decode(id) {
             Some(Self::Partition(dataset, partition)) => store::PartitionRef::Id(dataset, partition),
             _ => store::PartitionRef::Unknown(id.to_string()),
+        }
+    }
+
+    /// The file removal that an id names.
+    pub fn file_removal(id: &ID) -> Option<store::file_removal::FileRemovalKey> {
+        match Self::decode(id) {
+            Some(Self::FileRemoval(dataset, partition)) => Some((dataset, partition)),
+            _ => None,
         }
     }
 
@@ -148,6 +161,7 @@ mod tests {
             (dataset(), any::<i32>()).prop_map(|(id, version)| GlobalId::SchemaVersion(id, version)),
             (dataset(), any::<i32>()).prop_map(|(id, version)| GlobalId::Manifest(id, version)),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::Partition(id, PartitionId(other))),
+            (dataset(), uuid()).prop_map(|(id, other)| GlobalId::FileRemoval(id, PartitionId(other))),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::Snapshot(id, SnapshotId(other))),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::ManifestDraft(id, ManifestDraftId(other))),
             uuid().prop_map(|id| GlobalId::AuditEvent(AuditEventId(id))),

@@ -11,6 +11,7 @@ use super::coverage::Coverage;
 use super::dataset::Dataset;
 use super::draft::ManifestDraft;
 use super::error::{Error, Result};
+use super::file_removal::FileRemoval;
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
 use super::partition::Partition;
@@ -22,6 +23,7 @@ use super::watermark::Watermark;
 use crate::model::duration::IsoDuration;
 use crate::store::diff::DiffKey;
 use crate::store::draft::DraftKey;
+use crate::store::file_removal::FileRemovalKey;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionKey, PartitionPosition};
 use crate::store::schema_version::SchemaVersionKey;
@@ -81,6 +83,8 @@ keys! {
     /// The watermarks of a dataset.
     WatermarksOf(DatasetId) => Arc<Vec<Watermark>> = watermarks,
         |models: Vec<_>| Arc::new(models.into_iter().map(Watermark).collect());
+    /// A file that no version needs any more.
+    FileRemovalByKey(FileRemovalKey) => Arc<FileRemoval> = file_removals_by_key, object;
     /// A draft.
     DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
     /// An audit event.

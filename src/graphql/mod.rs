@@ -38,6 +38,8 @@ pub mod snapshot;
 pub mod retention_policy;
 mod retention_preview;
 
+pub mod file_removal;
+
 pub mod watermark;
 
 pub mod draft;

@@ -10,10 +10,11 @@ use super::context::ContextExt;
 use super::dataset::Dataset;
 use super::draft::ManifestDraft;
 use super::error::{Error, Result};
+use super::file_removal::FileRemoval;
 use super::id::GlobalId;
 use super::keys::{
-    AuditEventById, DatasetById, DraftByKey, ManifestByKey, PartitionByKey, SchemaVersionByKey,
-    SnapshotByKey, StorageTargetById,
+    AuditEventById, DatasetById, DraftByKey, FileRemovalByKey, ManifestByKey, PartitionByKey,
+    SchemaVersionByKey, SnapshotByKey, StorageTargetById,
 };
 use super::loader::Loaders;
 use super::manifest::Manifest;
@@ -43,6 +44,8 @@ pub enum Node {
     Snapshot(Arc<Snapshot>),
     /// A draft.
     ManifestDraft(Arc<ManifestDraft>),
+    /// A file that no version needs any more.
+    FileRemoval(Arc<FileRemoval>),
     /// An audit event.
     AuditEvent(Arc<AuditEvent>),
 }
@@ -74,6 +77,10 @@ async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
             .load(SnapshotByKey((dataset, id)))
             .await?
             .map(Node::Snapshot),
+        GlobalId::FileRemoval(dataset, id) => loaders
+            .load(FileRemovalByKey((dataset, id)))
+            .await?
+            .map(Node::FileRemoval),
         GlobalId::ManifestDraft(dataset, id) => loaders
             .load(DraftByKey((dataset, id)))
             .await?

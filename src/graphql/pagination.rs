@@ -54,6 +54,8 @@ impl Position for i32 {}
 
 impl Position for (i64, i64) {}
 
+impl Position for crate::store::file_removal::FileRemovalKey {}
+
 impl Position for PartitionPosition {
     fn is_possible(&self) -> bool {
         naming::time(self.0).is_ok()

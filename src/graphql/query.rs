@@ -6,6 +6,7 @@ use super::audit_event::AuditEventQuery;
 use super::change::ChangeQuery;
 use super::commit_status::CommitStatusQuery;
 use super::datasets::DatasetQuery;
+use super::file_removal::FileRemovalQuery;
 use super::node::NodeQuery;
 use super::storage_target::StorageTargetQuery;
 
@@ -16,6 +17,7 @@ pub struct Query(
     DatasetQuery,
     StorageTargetQuery,
     CommitStatusQuery,
+    FileRemovalQuery,
     ChangeQuery,
     AuditEventQuery,
 );

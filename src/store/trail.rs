@@ -76,8 +76,15 @@ impl Store {
             slug,
             detail,
         } = gone;
-        self.audit_row_in_txn(transaction, by, now, action, Some((dataset, slug)), detail.clone())
-            .await?;
+        self.audit_row_in_txn(
+            transaction,
+            by,
+            now,
+            action,
+            Some((dataset, slug)),
+            detail.clone(),
+        )
+        .await?;
         match kind {
             Some(kind) => change_row_in_txn(transaction, now, kind, Some(dataset), None, detail).await,
             None => Ok(()),

@@ -15,6 +15,7 @@ mod dataset;
 mod draft;
 mod erd;
 mod errors;
+mod file_removal;
 mod history;
 mod housekeeping;
 mod idempotency;

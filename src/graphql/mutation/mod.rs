@@ -4,6 +4,7 @@
 
 mod dataset;
 mod draft;
+mod file_removal;
 mod manifest;
 mod partition;
 mod published;
@@ -30,4 +31,5 @@ pub struct Mutation(
     retention::RetentionMutation,
     relocate::RelocateMutation,
     snapshot::SnapshotMutation,
+    file_removal::FileRemovalMutation,
 );

@@ -16,8 +16,8 @@ pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
 /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail halfway for want of it.

@@ -94,7 +94,11 @@ impl Store {
             let tally = tallies.entry(row.dataset_id).or_default();
             tally.files += 1;
             tally.bytes += row.file_size_bytes;
-            let settled = if removed.missing { &mut missing } else { &mut deleted };
+            let settled = if removed.missing {
+                &mut missing
+            } else {
+                &mut deleted
+            };
             settled.push((row.dataset_id, row.partition_id));
         }
         for failed in &input.failed {

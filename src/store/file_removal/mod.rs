@@ -11,17 +11,17 @@ mod requeue;
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use timestore_entity::Timestamp;
-use timestore_entity::file_removal::{Column as Field, Entity, Model as FileRemoval};
-use timestore_entity::ids::{DatasetId, PartitionId};
+use timestore_entity::file_removal::Model as FileRemoval;
+use timestore_entity::ids::{DatasetId, LeaseId, PartitionId};
 
 pub use acknowledge::{Acknowledged, Failed, FileRemovalAcknowledge, Removed};
 pub use claim::{Claimed, FileRemovalClaim, MAX_CLAIM};
 pub(in crate::store) use place::{LEASED, places};
 pub use requeue::FileRemovalRequeue;
 
-use super::backend::{Column, Sql};
+use super::backend::{Column, Sql, in_relation, relations};
 use super::dataset::dataset_find_in_txn;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Page, Result, Rows, StorageTargetRef, Store};
@@ -180,25 +180,38 @@ async fn removals_in_txn(
     keys: &[FileRemovalKey],
 ) -> Result<Vec<FileRemoval>> {
     let mut found = Vec::new();
-    for relation in super::backend::relations(connection, key_columns(keys)) {
-        let of = super::backend::in_relation("(dataset_id, partition_id)", &relation);
+    for relation in relations(connection, key_columns(keys)) {
+        let of = in_relation("(dataset_id, partition_id)", &relation);
         let text = format!("select * from timestore.file_removals where {of}");
         found.extend(relation.sql.all(connection, text).await?);
     }
     Ok(found)
 }
 
-/// The removals that a claim holds.
+/// Those of the named removals that a claim holds, locked until the end of the transaction.
 async fn leased_in_txn(
-    connection: &impl ConnectionTrait,
-    lease: timestore_entity::ids::LeaseId,
+    transaction: &DatabaseTransaction,
+    lease: LeaseId,
     keys: &[FileRemovalKey],
 ) -> Result<HashMap<FileRemovalKey, FileRemoval>> {
-    let rows = removals_in_txn(connection, keys).await?.into_iter();
-    Ok(rows
-        .filter(|row| row.lease_id == Some(lease))
-        .map(|row| ((row.dataset_id, row.partition_id), row))
-        .collect())
+    let mut held = HashMap::new();
+    for relation in relations(transaction, key_columns(keys)) {
+        let of = in_relation("(dataset_id, partition_id)", &relation);
+        let mut sql = relation.sql;
+        // In one order, so that two workers cannot wait for each other. SQLite has one writer.
+        let lock = if sql.is_postgres() { " for update" } else { "" };
+        let text = format!(
+            "select * from timestore.file_removals where {of} and lease_id = {} \
+             order by dataset_id, partition_id{lock}",
+            sql.bind(lease)
+        );
+        let rows: Vec<FileRemoval> = sql.all(transaction, text).await?;
+        held.extend(
+            rows.into_iter()
+                .map(|row| ((row.dataset_id, row.partition_id), row)),
+        );
+    }
+    Ok(held)
 }
 
 fn key_columns(keys: &[FileRemovalKey]) -> Vec<(&'static str, Column)> {

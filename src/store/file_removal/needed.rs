@@ -37,7 +37,10 @@ pub(super) async fn verdicts_in_txn(
     rows: &[FileRemoval],
     now: Timestamp,
 ) -> Result<HashMap<FileRemovalKey, Verdict>> {
-    let keys: Vec<FileRemovalKey> = rows.iter().map(|row| (row.dataset_id, row.partition_id)).collect();
+    let keys: Vec<FileRemovalKey> = rows
+        .iter()
+        .map(|row| (row.dataset_id, row.partition_id))
+        .collect();
     let mut columns = key_columns(&keys);
     columns.extend([
         (
@@ -53,7 +56,9 @@ pub(super) async fn verdicts_in_txn(
     for Relation { from, mut sql } in relations(transaction, columns) {
         let (lease, now) = (sql.bind(lease), sql.bind(now));
         let at_place = |table: &str| {
-            format!("{table}.storage_target_id = place.storage_target_id and {table}.file_path = place.file_path")
+            format!(
+                "{table}.storage_target_id = place.storage_target_id and {table}.file_path = place.file_path"
+            )
         };
         // Scalar subqueries, which neither database turns into a join: each place is looked up in the indexes, one of the live
         // files and one of the removed ones, of each dataset.

@@ -33,9 +33,12 @@ impl Store {
         let mut keys = None;
         if let Some(named) = &input.removals {
             let found = removals_in_txn(&transaction, &checked(named)?).await?;
-            let found: HashSet<FileRemovalKey> =
-                found.iter().map(|row| (row.dataset_id, row.partition_id)).collect();
-            let missing = |(_, key): &(usize, &Option<FileRemovalKey>)| key.is_none_or(|key| !found.contains(&key));
+            let found: HashSet<FileRemovalKey> = found
+                .iter()
+                .map(|row| (row.dataset_id, row.partition_id))
+                .collect();
+            let missing =
+                |(_, key): &(usize, &Option<FileRemovalKey>)| key.is_none_or(|key| !found.contains(&key));
             let faults: Vec<Fault> = (named.iter().enumerate().filter(missing))
                 .map(|(n, _)| {
                     Fault::not_found(&["removals", &n.to_string()], "expected the id of a file removal")
@@ -58,7 +61,8 @@ impl Store {
         let mut requeued = 0;
         for (mut sql, of) in chunks {
             let now = sql.bind(now);
-            let of_dataset = dataset.map_or(String::new(), |id| format!(" and dataset_id = {}", sql.bind(id)));
+            let of_dataset =
+                dataset.map_or(String::new(), |id| format!(" and dataset_id = {}", sql.bind(id)));
             let text = format!(
                 "update timestore.file_removals set attempts = 0, due_at = {now}, dead_at = null \
                  where {of} and dead_at is not null{of_dataset}"

@@ -239,7 +239,8 @@ pub(in crate::store) async fn duplicates_in_txn(
             let Some(version) = alike.added_version.filter(|_| !alike.id.is_some_and(&removed)) else {
                 continue;
             };
-            let reason = format!("a file with this ingestion signature has been live since version {version}");
+            let reason =
+                format!("a file with this ingestion signature has been live since version {version}");
             reasons.entry(alike.position()).or_insert(reason);
         }
     }

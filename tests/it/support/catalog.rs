@@ -1,9 +1,11 @@
 //! Store inputs that state only what matters.
 
 use chrono::{DateTime, Duration, Utc};
+use sea_orm::{ConnectionTrait, EntityTrait};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{CompatibilityMode, FileFormat, ManifestOperation, StorageKind};
-use timestore_entity::ids::DatasetId;
+use timestore_entity::file_removal;
+use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_gateway::auth::Requester;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::dataset_write::DatasetCreate;
@@ -28,15 +30,7 @@ pub fn minute(n: i64) -> DateTime<Utc> {
 
 /// A dataset with a default target.
 pub async fn dataset(store: &Store, slug: &str) -> Dataset {
-    let target = StorageTargetUpsert {
-        id: None,
-        name: "files".to_owned(),
-        kind: StorageKind::Local,
-        base_uri: "file:///files".to_owned(),
-        description: None,
-        config: None,
-    };
-    store.storage_target_upsert(&ann(), target).await.unwrap();
+    local_target(store, "files", "file:///files").await;
     let dataset = DatasetCreate {
         slug: slug.to_owned(),
         name: slug.to_owned(),
@@ -94,6 +88,53 @@ pub fn append(id: DatasetId, path: &str, start: i64) -> ManifestPublish {
         add: vec![file(path, start)],
         ..publish(id, ManifestOperation::Append)
     }
+}
+
+/// Queues the file at `path` on the target called `target` for deletion, due at `due_at`, without any version that had it.
+pub async fn queue_removal(
+    connection: &impl ConnectionTrait,
+    store: &Store,
+    dataset: DatasetId,
+    (target, path): (&str, &str),
+    due_at: DateTime<Utc>,
+) -> (DatasetId, PartitionId) {
+    let named = StorageTargetRef::Name(target.to_owned());
+    let target = store.storage_target_find(&named).await.unwrap().unwrap();
+    let partition = PartitionId(Uuid::now_v7());
+    let row = file_removal::Model {
+        dataset_id: dataset,
+        partition_id: partition,
+        storage_target_id: target.id,
+        file_path: path.to_owned(),
+        file_size_bytes: 100,
+        queued_at: due_at,
+        due_at,
+        lease_id: None,
+        lease_owner: None,
+        attempts: 0,
+        error: None,
+        dead_at: None,
+        done_at: None,
+        outcome: None,
+    };
+    file_removal::Entity::insert(file_removal::ActiveModel::from(row))
+        .exec_without_returning(connection)
+        .await
+        .unwrap();
+    (dataset, partition)
+}
+
+/// A storage target of the local file system.
+pub async fn local_target(store: &Store, name: &str, base_uri: &str) {
+    let target = StorageTargetUpsert {
+        id: None,
+        name: name.to_owned(),
+        kind: StorageKind::Local,
+        base_uri: base_uri.to_owned(),
+        description: None,
+        config: None,
+    };
+    store.storage_target_upsert(&ann(), target).await.unwrap();
 }
 
 /// Names a file on the default target.

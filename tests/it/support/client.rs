@@ -37,6 +37,9 @@ const SCHEMA_VERSION: &str = "id version description checksum createdAt dataset 
 const POLICY: &str = "mode maxAge maxTotalBytes keepVersions maxVersionAge deleteGrace coldStorageAfter
     coldStorageTarget { name } metadata revision updatedAt updatedBy";
 
+const FILE_REMOVAL: &str = "id dataset { slug } storageTarget { name } filePath uri fileSizeBytes state queuedAt dueAt attempts error
+    leaseOwner deadAt doneAt outcome";
+
 const SNAPSHOT: &str = "id name description createdBy createdAt expiresAt manifest { version }";
 
 /// Every table of the catalog.
@@ -232,6 +235,12 @@ pub fn document(mutation: &str) -> String {
             "ClearRetentionPolicyInput",
             format!("dataset {{ {DATASET} }} policy {{ {POLICY} }}"),
         ),
+        "claimFileRemovals" => (
+            "ClaimFileRemovalsInput",
+            format!("leaseId leasedUntil removals {{ {FILE_REMOVAL} }}"),
+        ),
+        "acknowledgeFileRemovals" => ("AcknowledgeFileRemovalsInput", "removed retried dead".to_owned()),
+        "requeueFileRemovals" => ("RequeueFileRemovalsInput", "requeued".to_owned()),
         "createSnapshot" => ("CreateSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         "deleteSnapshot" => ("DeleteSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         other => panic!("no document for {other}"),
