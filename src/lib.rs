@@ -7,6 +7,7 @@ pub mod auth;
 pub mod cli;
 pub mod graphql;
 pub mod http;
+pub mod lifecycle;
 pub mod model;
 pub mod register;
 pub mod storage;

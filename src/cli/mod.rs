@@ -2,6 +2,7 @@
 
 mod database;
 mod health;
+mod lifecycle;
 mod migrate;
 mod register;
 mod retention;
@@ -41,6 +42,8 @@ enum Command {
     Schema,
     /// Read Parquet or DuckDB files and publish them as a dataset.
     Register(Box<register::RegisterCommand>),
+    /// Retention, history and the removal of files.
+    Lifecycle(lifecycle::LifecycleArgs),
     /// Ask a running gateway whether it is ready.
     Health(health::HealthArgs),
 }
@@ -53,6 +56,7 @@ impl Cli {
             Command::Migrate(args) => migrate::run(args).await,
             Command::Schema => schema::run(),
             Command::Register(args) => register::run(*args).await,
+            Command::Lifecycle(args) => lifecycle::run(args).await,
             Command::Health(args) => health::run(args).await,
         }
     }

@@ -21,6 +21,7 @@ mod housekeeping;
 mod idempotency;
 mod killed;
 mod layering;
+mod lifecycle;
 mod migrations;
 mod node;
 mod paging;

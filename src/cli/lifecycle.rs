@@ -1,0 +1,150 @@
+//! `timestore lifecycle run`: one pass over the catalog.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use super::DatabaseArgs;
+use super::retention::RetentionArgs;
+use crate::auth::Requester;
+use crate::lifecycle::{Lifecycle, Report};
+use crate::storage::Environment;
+use crate::store::clock::SystemClock;
+use crate::store::dataset::DatasetFilter;
+use crate::store::file_removal::{FileRemovalFilter, FileRemovalState};
+use crate::store::{DatasetRef, Page, Store};
+
+/// Retention, history and the removal of files.
+#[derive(Debug, Args)]
+pub struct LifecycleArgs {
+    #[command(subcommand)]
+    command: LifecycleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LifecycleCommand {
+    /// Make one pass: apply retention policies, expire old versions, delete the files that no version needs any more, and clear
+    /// away what has served.
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    /// Only this dataset, by slug. Files of others that are due are deleted all the same.
+    #[arg(long, value_name = "SLUG")]
+    dataset: Option<String>,
+    /// Change nothing: show what would go.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command; fails when something went wrong on the way.
+pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
+    let LifecycleCommand::Run(args) = args.command;
+    let store = args.database.open(false).await?;
+    let store = store.with_retention_defaults(args.retention.defaults());
+    let only = args.dataset.map(DatasetRef::Slug);
+    if let Some(dataset) = &only
+        && store.dataset_find(dataset).await?.is_none()
+    {
+        bail!("--dataset: expected the slug of an existing dataset");
+    }
+    if args.dry_run {
+        return dry_run(&store, only.as_ref()).await;
+    }
+    let lifecycle = Lifecycle {
+        store: &store,
+        clock: &SystemClock,
+        environment: &Environment::process(),
+        by: Requester {
+            subject: Some("timestore lifecycle".to_owned()),
+            scopes: Vec::new(),
+        },
+    };
+    let report = lifecycle.pass(only.as_ref()).await?;
+    store.close().await?;
+    print(&report);
+    if !report.errors.is_empty() {
+        bail!("{} thing(s) went wrong: see above", report.errors.len());
+    }
+    Ok(())
+}
+
+fn print(report: &Report) {
+    let lines = [
+        ("datasets", report.datasets),
+        ("files dropped by policy", report.dropped_files.unsigned_abs()),
+        ("versions expired", report.expired_versions),
+        ("files queued for removal", report.queued_files),
+        ("files deleted", report.removed_files),
+        ("files not deleted", report.failed_files),
+        ("rows cleared away", report.cleared_rows),
+    ];
+    for (what, count) in lines {
+        println!("{what:>24}  {count}");
+    }
+    for error in &report.errors {
+        println!("{error}");
+    }
+}
+
+/// Shows what policies would let go, and which files are due.
+async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()> {
+    let mut page = Page::first(100, None);
+    loop {
+        let mut datasets = store
+            .dataset_page(&DatasetFilter::default(), false, &page)
+            .await?;
+        page.after = datasets.rows.last().map(|dataset| dataset.slug.clone());
+        datasets.rows.retain(|dataset| {
+            only.is_none_or(
+                |only| matches!(only, DatasetRef::Slug(slug) if slug.eq_ignore_ascii_case(&dataset.slug)),
+            )
+        });
+        for dataset in datasets.rows {
+            let preview = store.retention_preview(dataset.id, None, None).await?;
+            let going = preview.going_total();
+            if going.files > 0 {
+                println!(
+                    "{}: {} files of {} bytes would go",
+                    dataset.slug, going.files, going.bytes
+                );
+            }
+        }
+        if !datasets.has_more {
+            break;
+        }
+    }
+    let filter = FileRemovalFilter {
+        dataset: only.cloned(),
+        state: Some(FileRemovalState::Due),
+        storage_target: None,
+    };
+    let due = store.file_removal_count(&filter).await?;
+    println!("{due} files are due to be deleted");
+    let mut page = Page::first(100, None);
+    loop {
+        let rows = store.file_removal_page(&filter, &page).await?;
+        let ids: Vec<_> = rows
+            .rows
+            .iter()
+            .map(|(removal, _)| removal.storage_target_id)
+            .collect();
+        let targets = store.storage_targets_by_id(&ids).await?;
+        for (removal, _) in &rows.rows {
+            let target = targets.get(&removal.storage_target_id);
+            let name = target.map_or("?", |target| target.name.as_str());
+            println!("  {name}: {}", removal.file_path);
+        }
+        page.after = rows
+            .rows
+            .last()
+            .map(|(removal, _)| (removal.dataset_id, removal.partition_id));
+        if !rows.has_more {
+            return Ok(());
+        }
+    }
+}
