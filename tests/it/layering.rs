@@ -86,6 +86,21 @@ fn rules_do_no_io() {
 }
 
 #[test]
+fn storage_knows_neither_catalog_nor_api() {
+    let words = [
+        "crate::store",
+        "crate::graphql",
+        "crate::http",
+        "sea_orm",
+        "async_graphql",
+    ];
+    assert_eq!(lines_with("src/storage", &words), [""; 0]);
+    for elsewhere in ["src/store", "src/graphql", "src/http", "src/model"] {
+        assert_eq!(lines_with(elsewhere, &["object_store"]), [""; 0]);
+    }
+}
+
+#[test]
 fn registering_goes_through_the_api() {
     assert_eq!(lines_with("src/register", &["crate::store", "sea_orm"]), [""; 0]);
 }

@@ -41,6 +41,8 @@ mod schema_version;
 mod snapshot;
 mod statements;
 mod storage;
+mod storage_faults;
+mod storage_links;
 mod storage_target;
 mod time_travel;
 mod trail;
