@@ -50,8 +50,9 @@ pub(super) fn storage_error(error: &Error) -> StorageError {
         Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::UnknownConfigurationKey { .. } => {
             StorageError::Refused(said)
         }
-        _ if asks_machine(error) => StorageError::Credentials(format!(
-            "none are in the environment, and the machine's metadata service gives none: {said}"
+        // Where there is such a service it may be back soon, and where there is none the message says what to do.
+        _ if asks_machine(error) => StorageError::Unavailable(format!(
+            "no credentials are in the environment, and the machine's metadata service gives none: {said}"
         )),
         _ => match status(&said) {
             Some(401 | 403) => StorageError::Denied(said),
@@ -163,6 +164,25 @@ mod tests {
         ));
         assert!(generic("Connection refused (os error 111)").is_transient());
         assert!(!generic("Received redirect without LOCATION, this normally indicates …").is_transient());
+    }
+
+    #[test]
+    fn a_machine_without_a_metadata_service_has_no_credentials() {
+        for address in [
+            "http://169.254.169.254/latest/api/token",
+            "http://metadata.google.internal/computeMetadata/v1/instance",
+            "http://169.254.169.254/metadata/identity/oauth2/token",
+        ] {
+            let error = generic(&format!(
+                "Error performing GET {address} in 3ms - Connection refused"
+            ));
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("no credentials are in the environment")
+            );
+            assert!(error.is_transient());
+        }
     }
 
     #[test]
