@@ -15,6 +15,7 @@ both! {
     a_refusal_is_recorded_with_who_what_and_why,
     a_refusal_is_recorded_under_each_dataset_that_was_named,
     a_refusal_is_answered_alike_when_it_cannot_be_recorded,
+    claims_and_acknowledgements_leave_their_trail,
 }
 
 /// The audited actions and the kinds of changes, oldest first.
@@ -293,4 +294,45 @@ async fn a_refusal_is_answered_alike_when_it_cannot_be_recorded(database: TestDa
     let away = "alter table timestore.audit_events rename to elsewhere";
     writer.execute_unprepared(away).await.unwrap();
     assert_eq!(app.mutate("archiveDataset", input).await, answer);
+}
+
+async fn claims_and_acknowledgements_leave_their_trail(database: TestDatabase) {
+    use crate::support::catalog;
+    let app = App::new(&database).await;
+    let store = database.store().await;
+    let id = catalog::dataset(&store, "weather").await.id;
+    let connection = database.connections().await.writer;
+    for path in ["a.parquet", "b.parquet"] {
+        catalog::queue_removal(&connection, &store, id, ("files", path), catalog::minute(0)).await;
+    }
+    let before = trail(&connection).await;
+    let since = async || {
+        let (actions, kinds) = trail(&connection).await;
+        (
+            actions[before.0.len()..].to_vec(),
+            kinds[before.1.len()..].to_vec(),
+        )
+    };
+    let claimed = app.granted("claimFileRemovals", json!({ "owner": "w" })).await;
+    let nothing = app.granted("claimFileRemovals", json!({ "owner": "w" })).await;
+    assert_eq!(nothing["removals"], json!([]));
+    assert_eq!(since().await, (vec!["claimFileRemovals".to_owned()], vec![]));
+    let ids = claimed["removals"].as_array().unwrap();
+    let failed = json!([{ "removal": ids[1]["id"], "error": "no", "permanent": true }]);
+    let input = json!({
+        "leaseId": claimed["leaseId"], "removed": [{ "removal": ids[0]["id"] }], "failed": failed,
+    });
+    app.granted("acknowledgeFileRemovals", input).await;
+    app.granted("requeueFileRemovals", json!({})).await;
+    app.granted("requeueFileRemovals", json!({})).await;
+    let (actions, kinds) = since().await;
+    assert_eq!(
+        actions,
+        [
+            "claimFileRemovals",
+            "acknowledgeFileRemovals",
+            "requeueFileRemovals"
+        ]
+    );
+    assert_eq!(kinds, ["files_removed"]);
 }

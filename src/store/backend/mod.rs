@@ -48,6 +48,25 @@ pub(super) fn skip_locked(sql: &Sql) -> &'static str {
     }
 }
 
+/// What a `select` ends with to lock its rows. SQLite has one
+/// writer, which has locked everything.
+pub(super) fn for_update(sql: &Sql, others: Others) -> &'static str {
+    match (sql.is_postgres(), others) {
+        (false, _) => "",
+        (true, Others::Wait) => " for update",
+        (true, Others::Skip) => " for update skip locked",
+    }
+}
+
+/// What to do about rows that another transaction has locked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Others {
+    /// Wait for it to end.
+    Wait,
+    /// Leave them out.
+    Skip,
+}
+
 /// A transaction number that all transactions under way are below; none on SQLite, where nothing else writes meanwhile.
 pub(super) async fn begun_by_now(writer: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
     let sql = Sql::new(writer);

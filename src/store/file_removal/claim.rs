@@ -13,7 +13,9 @@ use super::{FileRemovalKey, MAX_ATTEMPTS, key_columns};
 use crate::auth::Requester;
 use crate::model::duration::IsoDuration;
 use crate::model::naming;
-use crate::store::backend::{Column, Relation, Sql, begun_by_now, have_ended, in_relation, relations};
+use crate::store::backend::{
+    Column, Others, Relation, Sql, begun_by_now, for_update, have_ended, in_relation, relations,
+};
 use crate::store::faults::Faults;
 use crate::store::{Result, Store, StoreError};
 
@@ -99,12 +101,8 @@ impl Store {
         let transaction = self.begin().await?;
         let mut sql = Sql::new(&transaction);
         let (at, limit) = (sql.bind(now), sql.bind(i64::from(limit)));
-        // Of several claims at once, each takes what the others leave. SQLite has one writer.
-        let skip_locked = if sql.is_postgres() {
-            " for update skip locked"
-        } else {
-            ""
-        };
+        // Of several claims at once, each takes what the others leave.
+        let skip_locked = for_update(&sql, Others::Skip);
         let text = format!(
             "select * from timestore.file_removals where done_at is null and dead_at is null and due_at <= {at} \
              order by due_at, dataset_id, partition_id limit {limit}{skip_locked}"

@@ -21,7 +21,7 @@ pub use claim::{Claimed, FileRemovalClaim, MAX_CLAIM};
 pub(in crate::store) use place::{LEASED, places};
 pub use requeue::FileRemovalRequeue;
 
-use super::backend::{Column, Sql, in_relation, relations};
+use super::backend::{Column, Others, Sql, for_update, in_relation, relations};
 use super::dataset::dataset_find_in_txn;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Page, Result, Rows, StorageTargetRef, Store};
@@ -198,8 +198,8 @@ async fn leased_in_txn(
     for relation in relations(transaction, key_columns(keys)) {
         let of = in_relation("(dataset_id, partition_id)", &relation);
         let mut sql = relation.sql;
-        // In one order, so that two workers cannot wait for each other. SQLite has one writer.
-        let lock = if sql.is_postgres() { " for update" } else { "" };
+        // In one order, so that two workers cannot wait for each other.
+        let lock = for_update(&sql, Others::Wait);
         let text = format!(
             "select * from timestore.file_removals where {of} and lease_id = {} \
              order by dataset_id, partition_id{lock}",
