@@ -51,7 +51,7 @@ impl Worker {
             storage,
             dataset,
         };
-        for (path, start) in [("a", 0), ("b", 10), ("c", 990)] {
+        for (path, start) in [("a", 0), ("b", 10), ("c", 9_000)] {
             worker.storage.put(path, b"rows").await;
             let mut append = append(dataset, path, start);
             append.add[0].storage_target = Some(StorageTargetRef::Name("real".to_owned()));
@@ -143,12 +143,7 @@ async fn files_go_when_nothing_needs_them(database: TestDatabase, storage: TestS
     assert_eq!(worker.exist(&["a", "b"]).await, [true, false]);
 
     worker.clock.advance(Duration::hours(12));
-    let report = worker.pass().await;
-    assert_eq!(
-        (report.dropped_files, report.expired_versions),
-        (1, 1),
-        "c is old by now, and the pin has run out"
-    );
+    assert_eq!(worker.pass().await.expired_versions, 1, "the pin has run out");
     for _ in 0..3 {
         worker.clock.advance(Duration::hours(2));
         worker.pass().await;
@@ -156,7 +151,7 @@ async fn files_go_when_nothing_needs_them(database: TestDatabase, storage: TestS
     assert_eq!(
         worker.exist(&["a", "b", "c"]).await,
         [false, false, true],
-        "the newest version but one still has c"
+        "c is live"
     );
     assert_eq!(
         worker.pass().await,

@@ -303,7 +303,7 @@ async fn policies_set_and_cleared_together_never_have_the_same_revision(database
     let work = async |n: usize| {
         let mut revisions = Vec::new();
         for _ in 0..5 {
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 revisions.push(set(&app, json!({ "keepVersions": 1 })).await.as_i64().unwrap());
             } else {
                 app.granted("clearRetentionPolicy", json!({ "dataset": slug("weather") }))
