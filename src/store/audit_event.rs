@@ -1,5 +1,5 @@
 //! The audit trail, read; and the events of mutations that were refused. Those of mutations that were granted are written in
-//! their own transactions: see [`super::trail`].
+//! their own transactions: see `store/trail.rs`.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,6 +1,6 @@
 //! File removals: files that no version needs any more, from the end of their grace to their end.
 //!
-//! A worker claims what is due under a lease ([`claim`]), deletes it, and says how that went ([`acknowledge`]). What nobody
+//! A worker claims what is due under a lease (`claim`), deletes it, and says how that went (`acknowledge`). What nobody
 //! acknowledges comes back when the lease ends. Nothing here touches a file.
 
 mod acknowledge;

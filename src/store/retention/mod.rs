@@ -47,7 +47,7 @@ pub struct RetentionApplied {
 
 impl Store {
     /// Publishes a version without the files that the effective policy of a dataset no longer keeps, the oldest first and at
-    /// most [`STEP`] of them: a step. Where nothing has to go, nothing is published.
+    /// most 10,000 of them: a step. Where nothing has to go, nothing is published.
     ///
     /// Safe beside publishers: what goes is found under the lock of the head. Repeating a step goes on where the last one
     /// stopped, unless it has the same key.
