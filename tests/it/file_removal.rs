@@ -466,7 +466,7 @@ async fn claims_and_acknowledgements_that_cannot_be_are_refused(database: TestDa
         (json!({ "owner": "w", "limit": 0 }), "input.limit"),
         (json!({ "owner": "w", "limit": -5 }), "input.limit"),
         (json!({ "owner": "w", "limit": 1001 }), "input.limit"),
-        (json!({ "owner": "w", "leaseFor": "PT0S" }), "input.leaseFor"),
+        (json!({ "owner": "w", "leaseFor": "PT29S" }), "input.leaseFor"),
         (json!({ "owner": "w", "leaseFor": "P2D" }), "input.leaseFor"),
     ] {
         let error = app.mutate("claimFileRemovals", input).await["userErrors"][0].take();

@@ -112,7 +112,7 @@ pub struct ClaimFileRemovalsInput {
     /// At most so many files, from 1 to 1,000.
     #[graphql(default_with = "Some(DEFAULT_LIMIT)")]
     pub limit: Option<i32>,
-    /// How long the files are nobody else's, at most a day.
+    /// How long the files are nobody else's: 30 seconds to a day.
     #[graphql(default_with = "default_lease().ok()")]
     pub lease_for: Option<Duration>,
 }

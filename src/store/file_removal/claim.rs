@@ -25,6 +25,9 @@ pub const MAX_CLAIM: u32 = 1_000;
 /// How long a lease lasts at the most.
 const MAX_LEASE: chrono::Duration = chrono::Duration::days(1);
 
+/// The shortest lease: longer than the wait before files are handed out, so that none goes out under a lease that has ended.
+const MIN_LEASE: chrono::Duration = chrono::Duration::seconds(30);
+
 /// How often a claim looks whether the transactions that were under way have ended, and how long it waits in between: 5 seconds.
 const LOOKS: u32 = 250;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -73,9 +76,9 @@ impl Store {
             faults.invalid(&["limit"], format!("expected 1 to {MAX_CLAIM}"));
         }
         let until = input.lease.after(now);
-        let until = until.filter(|until| *until > now && *until <= now + MAX_LEASE);
+        let until = until.filter(|until| *until >= now + MIN_LEASE && *until <= now + MAX_LEASE);
         if until.is_none() {
-            faults.invalid(&["leaseFor"], "expected more than nothing, and at most a day");
+            faults.invalid(&["leaseFor"], "expected 30 seconds to a day");
         }
         faults.finish()?;
         let mut claimed = Claimed {
