@@ -20,11 +20,11 @@ const CLAIM: i32 = 100;
 /// How many files are deleted at the same time.
 const CONCURRENCY: usize = 8;
 
-/// How long one delete may take. All the files of a claim, so many at a time, take less than the lease.
+/// How long one delete may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the files of a claim are nobody else's, in minutes: three times what they can take.
-const LEASE: &str = "PT7M";
+/// How long the files of a claim are nobody else's: longer than they can take, each on a target of its own, one after the other.
+const LEASE: &str = "PT30M";
 
 impl Lifecycle<'_> {
     /// Deletes what is due, until nothing is.

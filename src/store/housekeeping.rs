@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use timestore_entity::Timestamp;
 use timestore_entity::manifest_draft::{Column as Draft, Entity, Model as ManifestDraft};
 
-use super::backend::{self, Relation, Sql, in_relation, relations, skip_locked};
+use super::backend::{self, Others, Relation, Sql, for_update, in_relation, relations};
 use super::{Result, Store, StoreError};
 
 /// How long a published draft is kept past its time: as long as an idempotency key that it was published under can be replayed.
@@ -122,7 +122,7 @@ impl Store {
              (select {key} from timestore.{table} where {condition} order by {order} limit {}{}) \
              delete from timestore.{table} where ({key}) in (select {key} from old)",
             sql.bind(i64::from(limit)),
-            skip_locked(&sql)
+            for_update(&sql, Others::Skip)
         );
         let deleted = sql.execute(&transaction, text).await?.rows_affected();
         transaction.commit().await?;

@@ -38,16 +38,6 @@ pub(super) fn change_horizon(sql: &Sql) -> &'static str {
     }
 }
 
-/// Ends a select, so that it locks the rows that it finds and leaves out those that someone else has locked. On SQLite, which
-/// has one writer, there are none.
-pub(super) fn skip_locked(sql: &Sql) -> &'static str {
-    if sql.is_postgres() {
-        " for update skip locked"
-    } else {
-        ""
-    }
-}
-
 /// What a `select` ends with to lock its rows. SQLite has one
 /// writer, which has locked everything.
 pub(super) fn for_update(sql: &Sql, others: Others) -> &'static str {
