@@ -148,7 +148,7 @@ text_enum!(
         Completed = "completed",
         /// It ended with an error.
         Failed = "failed",
-        /// There was nothing to do, or it was cancelled.
+        /// It was cancelled, or its dataset is archived or gone.
         Skipped = "skipped",
     }
 );

@@ -5,8 +5,10 @@ use clap::{Args, Subcommand};
 
 use super::DatabaseArgs;
 use super::retention::RetentionArgs;
+use super::schedule::{AuditArgs, process_name};
+use super::serve::stopped;
 use crate::auth::Requester;
-use crate::lifecycle::{Lifecycle, Report};
+use crate::lifecycle::{Halt, Lifecycle, Report};
 use crate::storage::Environment;
 use crate::store::clock::SystemClock;
 use crate::store::dataset::DatasetFilter;
@@ -33,6 +35,8 @@ struct RunArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     retention: RetentionArgs,
+    #[command(flatten)]
+    audit: AuditArgs,
     /// Only this dataset, by slug. Files of others that are due are deleted all the same.
     #[arg(long, value_name = "SLUG")]
     dataset: Option<String>,
@@ -59,24 +63,40 @@ pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
         store: &store,
         clock: &SystemClock,
         environment: &Environment::process(),
+        audit_retention: args.audit.audit_retention,
         by: Requester {
             subject: Some("timestore lifecycle".to_owned()),
             scopes: Vec::new(),
         },
+        name: process_name(),
     };
-    let report = lifecycle.pass(only.as_ref()).await?;
+    // The first interrupt finishes the step under way, the second one does not.
+    let halt = Halt::default();
+    let interrupt = tokio::spawn(tell_on_interrupt(halt.clone()));
+    let report = lifecycle.pass(only.as_ref(), &halt).await?;
+    interrupt.abort();
     store.close().await?;
     print(&report);
-    if !report.errors.is_empty() {
-        bail!("{} thing(s) went wrong: see above", report.errors.len());
+    if halt.is_told() {
+        bail!("interrupted: the next pass goes on");
+    }
+    if report.failures() > 0 {
+        bail!("{} thing(s) went wrong: see above", report.failures());
     }
     Ok(())
+}
+
+async fn tell_on_interrupt(halt: Halt) {
+    stopped().await;
+    halt.tell();
+    stopped().await;
+    std::process::exit(130);
 }
 
 fn print(report: &Report) {
     let lines = [
         ("datasets", report.datasets),
-        ("files dropped by policy", report.dropped_files.unsigned_abs()),
+        ("files dropped by policy", report.dropped_files),
         ("versions expired", report.expired_versions),
         ("files queued for removal", report.queued_files),
         ("files deleted", report.removed_files),
@@ -88,6 +108,9 @@ fn print(report: &Report) {
     }
     for error in &report.errors {
         println!("{error}");
+    }
+    if report.more_errors > 0 {
+        println!("and {} more", report.more_errors);
     }
 }
 

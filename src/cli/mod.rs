@@ -6,6 +6,7 @@ mod lifecycle;
 mod migrate;
 mod register;
 mod retention;
+mod schedule;
 mod schema;
 mod serve;
 

@@ -42,7 +42,7 @@ impl RetentionArgs {
     }
 }
 
-fn age(text: &str) -> Result<IsoDuration, String> {
+pub(super) fn age(text: &str) -> Result<IsoDuration, String> {
     let duration = text.parse()?;
     retention::age(&duration)?;
     Ok(duration)

@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 use super::DatabaseArgs;
 use super::database::describe;
 use super::retention::RetentionArgs;
+use super::schedule::ScheduleArgs;
+use crate::lifecycle::Halt;
 use crate::store::backend::Database;
 use crate::{graphql, http};
 
@@ -36,6 +38,8 @@ pub struct ServeArgs {
     #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
     #[command(flatten)]
+    schedule: ScheduleArgs,
+    #[command(flatten)]
     retention: RetentionArgs,
 }
 
@@ -55,20 +59,25 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
-    let (stopping, mut stop) = tokio::sync::watch::channel(false);
-    let told = async move {
-        stopped().await;
-        stopping.send_replace(true);
+    let halt = Halt::default();
+    let schedule = tokio::spawn(args.schedule.keep(store.clone(), halt.clone()));
+    let told = {
+        let halt = halt.clone();
+        async move {
+            stopped().await;
+            tracing::info!("stopping: no new requests are taken, those under way are finished");
+            halt.tell();
+        }
     };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(told);
-    // Streams have no end of their own: what is left after the grace is cut off.
+    let serving = async { axum::serve(listener, router).with_graceful_shutdown(told).await };
+    // Streams have no end of their own, and a file may take long to delete: what is left after the grace is cut off.
     let grace = async {
-        drop(stop.wait_for(|stopping| *stopping).await);
+        halt.told().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = serving => served?,
-        () = grace => tracing::warn!("stopping with streams still open"),
+        (served, kept) = async { tokio::join!(serving, schedule) } => { served?; kept? },
+        () = grace => tracing::warn!("stopping with streams still open, or a lifecycle step under way"),
     }
     tracing::info!("stopped");
     store.close().await?;
@@ -86,7 +95,7 @@ fn greet(address: SocketAddr, database: &Database) {
 }
 
 /// Waits for the signal to stop: an interrupt, or a request to terminate.
-async fn stopped() {
+pub(super) async fn stopped() {
     let interrupt = async { drop(tokio::signal::ctrl_c().await) };
     #[cfg(unix)]
     let terminate = async {
@@ -98,5 +107,4 @@ async fn stopped() {
     #[cfg(not(unix))]
     let terminate = std::future::pending::<()>();
     tokio::select! { () = interrupt => {}, () = terminate => {} }
-    tracing::info!("stopping: no new requests are taken, those under way are finished");
 }

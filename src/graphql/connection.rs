@@ -14,6 +14,7 @@ use super::pagination::{List, PageInfo, Position};
 use crate::store::audit_event::AuditEventFilter;
 use crate::store::dataset::DatasetFilter;
 use crate::store::file_removal::FileRemovalFilter;
+use crate::store::lifecycle_run::LifecycleRunFilter;
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::{Page, Rows};
 
@@ -129,6 +130,8 @@ pub enum Count {
     Snapshots(DatasetId),
     /// The file removals that a filter lets through.
     FileRemovals(FileRemovalFilter),
+    /// The lifecycle runs that a filter lets through.
+    LifecycleRuns(LifecycleRunFilter),
     /// The change feed.
     Changes,
     /// So many.
@@ -144,6 +147,7 @@ impl Count {
             Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
             Self::Known(count) => *count,
             Self::FileRemovals(filter) => ctx.store().file_removal_count(filter).await?,
+            Self::LifecycleRuns(filter) => ctx.store().lifecycle_run_count(filter).await?,
             Self::Changes => ctx.store().change_count().await?,
             Self::AuditEvents(filter) => ctx.store().audit_event_count(filter).await?,
             // Versions have no gaps: the newest one's number is how many there are.

@@ -236,3 +236,45 @@ pub enum DatasetOrder {
     /// By slug, from z to a.
     SlugDesc,
 }
+
+/// What a lifecycle run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "enums::RunKind")]
+pub enum LifecycleRunKind {
+    /// Applies the retention policies.
+    Retention,
+    /// Expires old versions, and queues the files that no version needs any more.
+    History,
+    /// Deletes the queued files that are due from their storage targets.
+    Removal,
+    /// Clears away what has served: drafts and idempotency keys past their time, settled removals, ended runs, old audit events.
+    Housekeeping,
+}
+
+/// What started a lifecycle run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "enums::RunTrigger")]
+pub enum LifecycleRunTrigger {
+    /// The schedule of the gateways.
+    Schedule,
+    /// `triggerLifecycleRun`.
+    Request,
+    /// The command line.
+    Command,
+}
+
+/// Where a lifecycle run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "enums::RunStatus")]
+pub enum LifecycleRunStatus {
+    /// It waits for a gateway that keeps the lifecycle schedule.
+    Queued,
+    /// A worker is at it.
+    Running,
+    /// It is done.
+    Completed,
+    /// Something went wrong; what could be done was.
+    Failed,
+    /// It was cancelled, or its dataset is archived or gone.
+    Skipped,
+}

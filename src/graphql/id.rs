@@ -7,7 +7,7 @@ use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use timestore_entity::ids::{
-    AuditEventId, DatasetId, ManifestDraftId, PartitionId, SnapshotId, StorageTargetId,
+    AuditEventId, DatasetId, LifecycleRunId, ManifestDraftId, PartitionId, SnapshotId, StorageTargetId,
 };
 use uuid::Uuid;
 
@@ -34,6 +34,8 @@ pub enum GlobalId {
     FileRemoval(DatasetId, PartitionId),
     /// An audit event.
     AuditEvent(AuditEventId),
+    /// A lifecycle run.
+    LifecycleRun(LifecycleRunId),
 }
 
 const DATASET: u8 = 1;
@@ -45,6 +47,7 @@ const SNAPSHOT: u8 = 6;
 const MANIFEST_DRAFT: u8 = 7;
 const AUDIT_EVENT: u8 = 8;
 const FILE_REMOVAL: u8 = 9;
+const LIFECYCLE_RUN: u8 = 10;
 
 impl GlobalId {
     /// The id as clients see it.
@@ -59,6 +62,7 @@ impl GlobalId {
             Self::ManifestDraft(id, draft) => (MANIFEST_DRAFT, id.0, Rest::Uuid(draft.0)),
             Self::FileRemoval(id, partition) => (FILE_REMOVAL, id.0, Rest::Uuid(partition.0)),
             Self::AuditEvent(id) => (AUDIT_EVENT, id.0, Rest::None),
+            Self::LifecycleRun(id) => (LIFECYCLE_RUN, id.0, Rest::None),
         };
         let mut bytes = Vec::with_capacity(33);
         bytes.push(tag);
@@ -94,6 +98,7 @@ impl GlobalId {
             FILE_REMOVAL => uuid().map(|id| Self::FileRemoval(dataset, PartitionId(id))),
             MANIFEST_DRAFT => uuid().map(|id| Self::ManifestDraft(dataset, ManifestDraftId(id))),
             AUDIT_EVENT if bytes.is_empty() => Some(Self::AuditEvent(AuditEventId(owner))),
+            LIFECYCLE_RUN if bytes.is_empty() => Some(Self::LifecycleRun(LifecycleRunId(owner))),
             _ => None,
         }
     }
@@ -126,6 +131,14 @@ impl GlobalId {
     pub fn file_removal(id: &ID) -> Option<store::file_removal::FileRemovalKey> {
         match Self::decode(id) {
             Some(Self::FileRemoval(dataset, partition)) => Some((dataset, partition)),
+            _ => None,
+        }
+    }
+
+    /// The lifecycle run that an id names.
+    pub fn lifecycle_run(id: &ID) -> Option<LifecycleRunId> {
+        match Self::decode(id) {
+            Some(Self::LifecycleRun(run)) => Some(run),
             _ => None,
         }
     }
@@ -165,6 +178,7 @@ mod tests {
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::Snapshot(id, SnapshotId(other))),
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::ManifestDraft(id, ManifestDraftId(other))),
             uuid().prop_map(|id| GlobalId::AuditEvent(AuditEventId(id))),
+            uuid().prop_map(|id| GlobalId::LifecycleRun(LifecycleRunId(id))),
         ]
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::Model as DatasetHead;
-use timestore_entity::ids::{AuditEventId, DatasetId, StorageTargetId};
+use timestore_entity::ids::{AuditEventId, DatasetId, LifecycleRunId, StorageTargetId};
 
 use super::audit_event::AuditEvent;
 use super::coverage::Coverage;
@@ -12,6 +12,7 @@ use super::dataset::Dataset;
 use super::draft::ManifestDraft;
 use super::error::{Error, Result};
 use super::file_removal::FileRemoval;
+use super::lifecycle_run::LifecycleRun;
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
 use super::partition::Partition;
@@ -85,6 +86,8 @@ keys! {
         |models: Vec<_>| Arc::new(models.into_iter().map(Watermark).collect());
     /// A file that no version needs any more.
     FileRemovalByKey(FileRemovalKey) => Arc<FileRemoval> = file_removals_by_key, object;
+    /// A lifecycle run.
+    LifecycleRunById(LifecycleRunId) => Arc<LifecycleRun> = lifecycle_runs_by_id, object;
     /// A draft.
     DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
     /// An audit event.

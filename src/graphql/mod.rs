@@ -40,6 +40,8 @@ mod retention_preview;
 
 pub mod file_removal;
 
+pub mod lifecycle_run;
+
 pub mod watermark;
 
 pub mod draft;

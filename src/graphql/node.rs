@@ -13,9 +13,10 @@ use super::error::{Error, Result};
 use super::file_removal::FileRemoval;
 use super::id::GlobalId;
 use super::keys::{
-    AuditEventById, DatasetById, DraftByKey, FileRemovalByKey, ManifestByKey, PartitionByKey,
-    SchemaVersionByKey, SnapshotByKey, StorageTargetById,
+    AuditEventById, DatasetById, DraftByKey, FileRemovalByKey, LifecycleRunById, ManifestByKey,
+    PartitionByKey, SchemaVersionByKey, SnapshotByKey, StorageTargetById,
 };
+use super::lifecycle_run::LifecycleRun;
 use super::loader::Loaders;
 use super::manifest::Manifest;
 use super::partition::Partition;
@@ -48,6 +49,8 @@ pub enum Node {
     FileRemoval(Arc<FileRemoval>),
     /// An audit event.
     AuditEvent(Arc<AuditEvent>),
+    /// A lifecycle run.
+    LifecycleRun(Arc<LifecycleRun>),
 }
 
 /// What a global id names, if there is such a thing.
@@ -86,6 +89,7 @@ async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
             .await?
             .map(Node::ManifestDraft),
         GlobalId::AuditEvent(id) => loaders.load(AuditEventById(id)).await?.map(Node::AuditEvent),
+        GlobalId::LifecycleRun(id) => loaders.load(LifecycleRunById(id)).await?.map(Node::LifecycleRun),
     })
 }
 

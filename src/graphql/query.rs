@@ -7,6 +7,7 @@ use super::change::ChangeQuery;
 use super::commit_status::CommitStatusQuery;
 use super::datasets::DatasetQuery;
 use super::file_removal::FileRemovalQuery;
+use super::lifecycle_run::LifecycleRunQuery;
 use super::node::NodeQuery;
 use super::storage_target::StorageTargetQuery;
 
@@ -18,6 +19,7 @@ pub struct Query(
     StorageTargetQuery,
     CommitStatusQuery,
     FileRemovalQuery,
+    LifecycleRunQuery,
     ChangeQuery,
     AuditEventQuery,
 );

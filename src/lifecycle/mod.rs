@@ -1,52 +1,41 @@
-//! One pass over the catalog: retention policies are applied, old versions expire, the files that no version needs any more are
+//! The lifecycle worker: retention policies are applied, old versions expire, the files that no version needs any more are
 //! deleted, and what has served is cleared away.
 //!
 //! It owns no rule and no SQL: it calls the steps of the store, each of which is bounded, safe beside publishers and other
-//! passes, and finds its own work, until there is nothing left. A pass that is killed loses nothing; the next one goes on.
+//! workers, and finds its own work, until there is nothing left. A run that is killed loses nothing; the next one goes on.
+
+// In reading order; the blank lines keep rustfmt from sorting them.
+
+mod report;
+
+mod run;
+
+mod retention;
 
 mod removal;
 
-use timestore_entity::Timestamp;
+mod housekeeping;
+
+mod schedule;
+
 use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::enums::{DatasetStatus, RunKind};
+use timestore_entity::ids::DatasetId;
 
+use self::report::Progress;
+pub use self::report::Report;
+pub use self::run::Halt;
+pub use self::schedule::{Pace, Schedule};
 use crate::auth::Requester;
+use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
-use crate::store::dataset::DatasetFilter;
-use crate::store::history::ManifestsExpire;
-use crate::store::retention::RetentionApply;
-use crate::store::{Clock, DatasetRef, Page, Result, Store};
+use crate::store::lifecycle_run::LifecycleRunOpen;
+use crate::store::{Clock, DatasetRef, Result, Store};
 
-/// How many rows a step of clearing away takes at the most.
-const BATCH: u32 = 1_000;
+/// How long audit events are kept when nothing is said: a year.
+pub const AUDIT_RETENTION: IsoDuration = IsoDuration::days(365);
 
-/// How many datasets are listed at a time.
-const DATASETS: u32 = 100;
-
-/// How long settled removals are remembered.
-const MEMORY: chrono::Duration = chrono::Duration::days(30);
-
-/// What a pass does, and what it counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Datasets that were looked at.
-    pub datasets: u64,
-    /// Files that left the current versions of their datasets.
-    pub dropped_files: i64,
-    /// Versions that expired.
-    pub expired_versions: u64,
-    /// Files that were queued for removal.
-    pub queued_files: u64,
-    /// Files that were deleted.
-    pub removed_files: u64,
-    /// Files that could not be deleted, and are tried again or given up.
-    pub failed_files: u64,
-    /// Rows that had served and were cleared away.
-    pub cleared_rows: u64,
-    /// What went wrong, by dataset or target. The pass went on with the rest.
-    pub errors: Vec<String>,
-}
-
-/// A worker that makes passes.
+/// A worker.
 pub struct Lifecycle<'a> {
     /// The catalog.
     pub store: &'a Store,
@@ -54,101 +43,76 @@ pub struct Lifecycle<'a> {
     pub clock: &'a dyn Clock,
     /// Where credentials are looked up.
     pub environment: &'a Environment,
+    /// How long audit events are kept.
+    pub audit_retention: IsoDuration,
     /// In whose name.
     pub by: Requester,
+    /// Which process it is, for people.
+    pub name: String,
 }
 
 impl Lifecycle<'_> {
-    /// Makes a pass over one dataset, or over all and what belongs to none.
-    pub async fn pass(&self, only: Option<&DatasetRef>) -> Result<Report> {
+    /// Makes a pass over one dataset, or over all and what belongs to none: a recorded run of each kind, one after the other.
+    pub async fn pass(&self, only: Option<&DatasetRef>, halt: &Halt) -> Result<Report> {
+        self.recover_runs().await?;
+        let only = match only {
+            None => None,
+            Some(named) => match self.store.dataset_find(named).await? {
+                Some(dataset) => Some(dataset.id),
+                None => return Ok(Report::default()),
+            },
+        };
         let mut report = Report::default();
-        match only {
-            Some(dataset) => {
-                if let Some(dataset) = self.store.dataset_find(dataset).await? {
-                    self.dataset(&dataset, &mut report).await;
-                }
+        for kind in RunKind::ALL {
+            if halt.is_told() || (*kind == RunKind::Housekeeping && only.is_some()) {
+                break;
             }
-            None => self.datasets(&mut report).await?,
-        }
-        self.remove_files(&mut report).await?;
-        if only.is_none() {
-            self.clear_away(&mut report).await?;
+            let open = LifecycleRunOpen {
+                kind: *kind,
+                dataset: only.filter(|_| takes_dataset(*kind)),
+                worker: self.name.clone(),
+            };
+            let run = self.store.lifecycle_run_open(&self.by, open).await?;
+            report.add(self.run(&run, halt).await?);
         }
         Ok(report)
     }
 
-    /// Every dataset that is not archived: an archived one is left as it is.
-    async fn datasets(&self, report: &mut Report) -> Result<()> {
-        let mut page = Page::first(DATASETS, None);
-        loop {
-            let datasets = self
-                .store
-                .dataset_page(&DatasetFilter::default(), false, &page)
-                .await?;
-            for dataset in &datasets.rows {
-                self.dataset(dataset, report).await;
-            }
-            if !datasets.has_more {
-                return Ok(());
-            }
-            page.after = datasets.rows.last().map(|dataset| dataset.slug.clone());
+    /// Does what a run of `kind` does, until nothing is left or it is told to stop.
+    async fn work(&self, kind: RunKind, dataset: Option<&Dataset>, progress: &Progress<'_>) -> Result<()> {
+        match kind {
+            RunKind::Retention | RunKind::History => self.datasets(kind, dataset, progress).await,
+            RunKind::Removal => self.remove_files(progress).await,
+            RunKind::Housekeeping => self.clear_away(progress).await,
         }
     }
+}
 
-    /// What goes wrong with one dataset keeps no other from its turn.
-    async fn dataset(&self, dataset: &Dataset, report: &mut Report) {
-        report.datasets += 1;
-        if let Err(error) = self.let_go(dataset, report).await {
-            tracing::error!(dataset.slug = %dataset.slug, error = %error, "the dataset was left halfway; the next pass goes on");
-            report.errors.push(format!("dataset {}: {error}", dataset.slug));
-        }
-    }
+/// Whether runs of a kind can be about one dataset.
+fn takes_dataset(kind: RunKind) -> bool {
+    matches!(kind, RunKind::Retention | RunKind::History)
+}
 
-    async fn let_go(&self, dataset: &Dataset, report: &mut Report) -> Result<()> {
-        let reference = || DatasetRef::Id(dataset.id);
-        loop {
-            let heads = self.store.dataset_heads(&[dataset.id]).await?;
-            let before = heads.get(&dataset.id).map_or(0, |head| head.latest_version);
-            let apply = RetentionApply {
-                dataset: reference(),
-                expected_version: None,
-                idempotency_key: None,
-            };
-            let applied = self.store.retention_apply(&self.by, apply).await?;
-            let new = applied
-                .published
-                .manifest
-                .filter(|manifest| manifest.version > before);
-            report.dropped_files += new.map_or(0, |manifest| manifest.removed_count.into());
-            if applied.complete {
-                break;
-            }
-        }
-        loop {
-            let expire = ManifestsExpire {
-                dataset: reference(),
-                keep_versions: None,
-                max_version_age: None,
-            };
-            let done = self.store.manifests_expire(&self.by, expire).await?;
-            report.expired_versions += done.expired.len() as u64;
-            report.queued_files += done.queued_files;
-            if done.complete {
-                return Ok(());
-            }
-        }
-    }
+/// A dataset that a run is about.
+enum Subject {
+    /// All of them.
+    All,
+    /// This one.
+    One(Box<Dataset>),
+    /// One that is not there to be worked on, and why.
+    None(&'static str),
+}
 
-    async fn clear_away(&self, report: &mut Report) -> Result<()> {
-        let old: Timestamp = self.clock.now() - MEMORY;
-        loop {
-            let cleared = self.store.drafts_expire(BATCH).await?
-                + self.store.idempotency_records_forget(BATCH).await?
-                + self.store.file_removals_forget(old, BATCH).await?;
-            if cleared == 0 {
-                return Ok(());
+impl Subject {
+    /// What a run of the dataset with this id is about.
+    async fn of(store: &Store, dataset: Option<DatasetId>) -> Result<Self> {
+        let Some(id) = dataset else { return Ok(Self::All) };
+        Ok(match store.dataset_find(&DatasetRef::Id(id)).await? {
+            None => Self::None("the dataset is gone"),
+            Some(dataset) if dataset.status == DatasetStatus::Inactive => {
+                Self::None("the dataset is archived")
             }
-            report.cleared_rows += cleared;
-        }
+            Some(dataset) => Self::One(Box::new(dataset)),
+        })
     }
 }

@@ -8,7 +8,8 @@ use timestore_entity::file_removal::Model as FileRemoval;
 use timestore_entity::ids::StorageTargetId;
 use timestore_entity::storage_target::Model as StorageTarget;
 
-use super::{Lifecycle, Report};
+use super::Lifecycle;
+use super::report::Progress;
 use crate::model::duration::IsoDuration;
 use crate::storage::{Deleted, StorageError, TargetFiles};
 use crate::store::Result;
@@ -28,19 +29,19 @@ const LEASE: &str = "PT30M";
 
 impl Lifecycle<'_> {
     /// Deletes what is due, until nothing is.
-    pub(super) async fn remove_files(&self, report: &mut Report) -> Result<()> {
+    pub(super) async fn remove_files(&self, progress: &Progress<'_>) -> Result<()> {
         let lease: IsoDuration = LEASE.parse().unwrap_or_else(|_| IsoDuration::days(1));
-        loop {
+        while !progress.is_over() {
             let claim = FileRemovalClaim {
-                owner: self.by.subject.clone().unwrap_or_else(|| "lifecycle".to_owned()),
+                owner: self.name.clone(),
                 limit: CLAIM,
                 lease,
             };
             let claimed = self.store.file_removals_claim(&self.by, claim).await?;
             if claimed.removals.is_empty() {
-                return Ok(());
+                break;
             }
-            let (removed, failed) = self.delete(claimed.removals, report).await?;
+            let (removed, failed) = self.delete(claimed.removals, progress).await?;
             let acknowledge = FileRemovalAcknowledge {
                 lease: Some(claimed.lease),
                 removed,
@@ -50,16 +51,18 @@ impl Lifecycle<'_> {
                 .store
                 .file_removals_acknowledge(&self.by, acknowledge)
                 .await?;
+            let mut report = progress.report();
             report.removed_files += done.removed as u64;
             report.failed_files += (done.retried + done.dead) as u64;
         }
+        Ok(())
     }
 
     /// Deletes files from their targets.
     async fn delete(
         &self,
         removals: Vec<FileRemoval>,
-        report: &mut Report,
+        progress: &Progress<'_>,
     ) -> Result<(Vec<Removed>, Vec<Failed>)> {
         let mut by_target: HashMap<StorageTargetId, Vec<FileRemoval>> = HashMap::new();
         for removal in removals {
@@ -83,7 +86,7 @@ impl Lifecycle<'_> {
                         missing: deleted == Deleted::Missing,
                     }),
                     Err(error) => {
-                        report.errors.push(failure(target, &removal, &error));
+                        progress.report().fail(failure(target, &removal, &error));
                         failed.push(Failed {
                             removal: key,
                             error: error.to_string(),

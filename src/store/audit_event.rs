@@ -79,17 +79,12 @@ impl Store {
     ) -> Result<Rows<AuditEvent>> {
         let mut sql = Sql::new(&self.reader);
         let mut conditions = conditions(filter, &mut sql)?;
-        for (position, comparison) in [(page.after, "<"), (page.before, ">")] {
-            if let Some((occurred_at, id)) = position {
-                let position = format!("({}, {})", sql.bind(occurred_at), sql.bind(id));
-                conditions.push(format!("(occurred_at, id) {comparison} {position}"));
-            }
-        }
-        let direction = if page.backwards { "asc" } else { "desc" };
+        let keyset = page.newest_first(&mut sql, "occurred_at");
+        conditions.extend(keyset.conditions);
         let text = format!(
-            "select * from timestore.audit_events where {} order by occurred_at {direction}, id {direction} limit {}",
+            "select * from timestore.audit_events where {} {}",
             conditions.join(" and "),
-            sql.bind(i64::from(page.limit) + 1)
+            keyset.order
         );
         Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
     }

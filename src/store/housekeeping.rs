@@ -75,13 +75,17 @@ impl Store {
         self.forget(&old, self.clock.now() - EXPIRED_KEY, limit).await
     }
 
-    /// Deletes at most `limit` audit events from before `older_than`.
+    /// Deletes at most `limit` audit events from before `older_than`. Those of retention policies that were cleared stay for as
+    /// long as their datasets: the revisions of the next policies go on from them.
     pub async fn audit_events_forget(&self, older_than: Timestamp, limit: u32) -> Result<u64> {
         let old = Old {
             table: "audit_events",
             key: "id",
             order: "occurred_at",
-            also: None,
+            also: Some(
+                "not (action = 'clearRetentionPolicy' and outcome = 'success' and exists \
+                 (select 1 from timestore.datasets as dataset where dataset.id = old.dataset_id))",
+            ),
         };
         self.forget(&old, older_than, limit).await
     }
@@ -93,7 +97,7 @@ impl Store {
             key: "id",
             // A run is asked for before it ends: the index on that time serves.
             order: "created_at",
-            also: Some("finished_at"),
+            also: Some("finished_at < {before}"),
         };
         self.forget(&old, older_than, limit).await
     }
@@ -119,7 +123,7 @@ impl Store {
         // Found and locked first, by the index, so that the cost is that of the batch, however much there is to forget.
         let text = format!(
             "with old as materialized \
-             (select {key} from timestore.{table} where {condition} order by {order} limit {}{}) \
+             (select {key} from timestore.{table} as old where {condition} order by {order} limit {}{}) \
              delete from timestore.{table} where ({key}) in (select {key} from old)",
             sql.bind(i64::from(limit)),
             for_update(&sql, Others::Skip)
@@ -137,16 +141,17 @@ struct Old {
     key: &'static str,
     /// The instant that has an index.
     order: &'static str,
-    /// Another one that must be past.
+    /// What else must hold of the row, which is called `old`; `{before}` stands for the instant.
     also: Option<&'static str>,
 }
 
 impl Old {
     /// That they lie before the instant named `before`. A null lies before nothing.
     fn condition(&self, before: &str) -> String {
-        let columns = std::iter::once(self.order).chain(self.also);
-        let conditions: Vec<String> = columns.map(|column| format!("{column} < {before}")).collect();
-        conditions.join(" and ")
+        let also = self
+            .also
+            .map(|also| format!(" and {}", also.replace("{before}", before)));
+        format!("{} < {before}{}", self.order, also.unwrap_or_default())
     }
 }
 

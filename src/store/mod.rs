@@ -16,6 +16,8 @@ pub mod error;
 pub mod file_removal;
 pub mod history;
 pub mod housekeeping;
+pub mod lease;
+pub mod lifecycle_run;
 pub mod manifest;
 pub mod page;
 pub mod partition;

@@ -1,5 +1,7 @@
 //! Keyset pages: so many rows after, or before, a key.
 
+use timestore_entity::Timestamp;
+
 use super::backend::Sql;
 
 /// Which rows of an ordered list.
@@ -97,6 +99,27 @@ impl<K: Clone + Into<sea_orm::Value>> Page<K> {
         Keyset {
             conditions,
             order: format!("order by {key} {direction} limit {limit}"),
+            direction,
+            limit,
+        }
+    }
+}
+
+impl<I: Copy + Into<sea_orm::Value>> Page<(Timestamp, I)> {
+    /// This page of a list ordered by the column `time`, newest first, then by `id`.
+    pub(super) fn newest_first(&self, sql: &mut Sql, time: &str) -> Keyset {
+        let mut conditions = Vec::new();
+        for (position, comparison) in [(&self.after, "<"), (&self.before, ">")] {
+            if let Some((at, id)) = position {
+                let position = format!("({}, {})", sql.bind(*at), sql.bind(*id));
+                conditions.push(format!("({time}, id) {comparison} {position}"));
+            }
+        }
+        let direction = if self.backwards { "asc" } else { "desc" };
+        let limit = sql.bind(i64::from(self.limit) + 1);
+        Keyset {
+            conditions,
+            order: format!("order by {time} {direction}, id {direction} limit {limit}"),
             direction,
             limit,
         }

@@ -16,7 +16,9 @@ use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish};
 use timestore_gateway::store::{DatasetRef, Store};
 use uuid::Uuid;
 
+use crate::support::app::App;
 use crate::support::both;
+use crate::support::builders::slug;
 use crate::support::catalog::{At, ann, append, at, dataset, file, minute};
 use crate::support::database::TestDatabase;
 
@@ -26,6 +28,7 @@ both! {
     a_draft_that_was_published_stays_while_its_publish_can_be_repeated,
     keys_go_a_month_after_they_expired,
     audit_events_go_oldest_first,
+    a_cleared_policy_is_remembered_as_long_as_its_dataset,
     only_runs_that_ended_go,
     only_removals_that_were_settled_go,
 }
@@ -203,6 +206,26 @@ async fn audit_events_go_oldest_first(database: TestDatabase) {
     assert_eq!(store.audit_events_forget(day(3), 2).await.unwrap(), 1);
     assert_eq!(store.audit_events_forget(day(3), 2).await.unwrap(), 0);
     assert_eq!(count(&connections.reader, "audit_events").await, 2);
+}
+
+async fn a_cleared_policy_is_remembered_as_long_as_its_dataset(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let policy = json!({ "dataset": slug("weather"), "keepVersions": 3 });
+    app.granted("setRetentionPolicy", policy.clone()).await;
+    let cleared = json!({ "dataset": slug("weather") });
+    app.granted("clearRetentionPolicy", cleared.clone()).await;
+    let refused = json!({ "dataset": slug("weather"), "expectedRevision": 7 });
+    app.refused("clearRetentionPolicy", refused).await;
+    let store = database.store().await;
+    let later = day(365_000);
+    let events = count(&app.connection, "audit_events").await;
+    assert_eq!(
+        store.audit_events_forget(later, 100).await.unwrap(),
+        events.unsigned_abs() - 1
+    );
+    let set = app.granted("setRetentionPolicy", policy).await;
+    assert_eq!(set["policy"]["revision"], 2);
 }
 
 async fn only_runs_that_ended_go(database: TestDatabase) {

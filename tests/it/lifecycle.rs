@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use timestore_entity::enums::RetentionMode;
 use timestore_entity::ids::DatasetId;
-use timestore_gateway::lifecycle::{Lifecycle, Report};
+use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle, Report};
 use timestore_gateway::store::retention_policy::RetentionPolicySet;
 use timestore_gateway::store::snapshot::SnapshotCreate;
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
@@ -84,9 +84,11 @@ impl Worker {
             store: &self.store,
             clock: &*self.clock,
             environment: &environment,
+            audit_retention: AUDIT_RETENTION,
             by: ann(),
+            name: "test".to_owned(),
         };
-        lifecycle.pass(None).await.unwrap()
+        lifecycle.pass(None, &Halt::default()).await.unwrap()
     }
 
     async fn exist(&self, paths: &[&str]) -> Vec<bool> {

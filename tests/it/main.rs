@@ -22,6 +22,8 @@ mod idempotency;
 mod killed;
 mod layering;
 mod lifecycle;
+mod lifecycle_run;
+mod lifecycle_schedule;
 mod migrations;
 mod node;
 mod paging;

@@ -80,6 +80,8 @@ async fn every_mutation_leaves_its_trail(database: TestDatabase) {
             json!({ "dataset": slug("weather") }),
             Some("retention_policy_cleared"),
         ),
+        // What the lifecycle worker is asked to do is no change of the catalog until it is done.
+        ("triggerLifecycleRun", json!({ "kind": "HISTORY" }), None),
         ("createSnapshot", snapshot.clone(), Some("snapshot_created")),
         ("deleteSnapshot", snapshot, Some("snapshot_deleted")),
         // A draft is nobody's business but its author's until it is published.

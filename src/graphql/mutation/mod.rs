@@ -5,6 +5,7 @@
 mod dataset;
 mod draft;
 mod file_removal;
+mod lifecycle_run;
 mod manifest;
 mod partition;
 mod published;
@@ -32,4 +33,5 @@ pub struct Mutation(
     relocate::RelocateMutation,
     snapshot::SnapshotMutation,
     file_removal::FileRemovalMutation,
+    lifecycle_run::LifecycleRunMutation,
 );

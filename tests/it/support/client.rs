@@ -40,6 +40,11 @@ const POLICY: &str = "mode maxAge maxTotalBytes keepVersions maxVersionAge delet
 const FILE_REMOVAL: &str = "id dataset { slug } storageTarget { name } filePath uri fileSizeBytes state queuedAt dueAt attempts error
     leaseOwner deadAt doneAt outcome";
 
+/// Everything that a lifecycle run says.
+pub const LIFECYCLE_RUN: &str =
+    "id kind status trigger coversAllDatasets dataset { slug } requestedBy attempts counters error
+    worker createdAt startedAt heartbeatAt cancelledAt finishedAt";
+
 const SNAPSHOT: &str = "id name description createdBy createdAt expiresAt manifest { version }";
 
 /// Every table of the catalog.
@@ -241,6 +246,8 @@ pub fn document(mutation: &str) -> String {
         ),
         "acknowledgeFileRemovals" => ("AcknowledgeFileRemovalsInput", "removed retried dead".to_owned()),
         "requeueFileRemovals" => ("RequeueFileRemovalsInput", "requeued".to_owned()),
+        "triggerLifecycleRun" => ("TriggerLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),
+        "cancelLifecycleRun" => ("CancelLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),
         "createSnapshot" => ("CreateSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         "deleteSnapshot" => ("DeleteSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         other => panic!("no document for {other}"),
