@@ -22,6 +22,8 @@ use timestore_migration::Migrator;
 
 /// Datasets beside the large one.
 const DATASETS: usize = 50;
+/// The size of every file, in bytes.
+const FILE_SIZE: u64 = 1_048_576;
 /// Runs of a measured operation.
 const RUNS: usize = 15;
 
@@ -67,6 +69,7 @@ async fn main() {
     for n in [1, 100, 10_000] {
         bench.publish(n, files).await;
     }
+    bench.let_go().await;
 }
 
 fn env(name: &str) -> Option<String> {
@@ -93,6 +96,26 @@ const WINDOW_AT_1: &str = "query ($from: DateTime!, $to: DateTime!) { dataset(by
 const PUBLISH: &str = "mutation ($input: PublishManifestInput!) {
     publishManifest(input: $input) { manifest { version } userErrors { message path } } }";
 
+const PREVIEW: &str = "{ dataset(by: {slug: \"large\"}) { retentionPreview { going { files bytes }
+    files(first: 100) { nodes { partition { filePath } rule } } } } }";
+
+const APPLY: &str = "mutation { applyRetention(input: {dataset: {slug: \"large\"}}) {
+    manifest { version removedCount } userErrors { message } } }";
+
+const EXPIRE: &str = "mutation { expireManifests(input: {dataset: {slug: \"large\"}}) {
+    expired { queuedFiles } userErrors { message } } }";
+
+const CLAIM: &str = "mutation { claimFileRemovals(input: {owner: \"bench\", limit: 100}) {
+    leaseId removals { id } userErrors { message } } }";
+
+const ACKNOWLEDGE: &str =
+    "mutation ($input: AcknowledgeFileRemovalsInput!) { acknowledgeFileRemovals(input: $input) {
+    removed userErrors { message } } }";
+
+const DEAD: &str = "{ fileRemovals(first: 50, filter: {state: DEAD}) { nodes { filePath error } } }";
+
+const RUNS_LIST: &str = "{ lifecycleRuns(first: 50) { nodes { kind status counters } } }";
+
 impl Bench {
     async fn open(url: &str) -> Self {
         let database: Database = url.parse().expect("a database URL");
@@ -105,7 +128,7 @@ impl Bench {
         let statements = Statements::default();
         let log = Arc::clone(&statements);
         connections.observe(move |statement| log.lock().expect("the log").push(statement.clone()));
-        let store = Store::new(connections, Arc::new(SystemClock));
+        let store = Store::new(connections, Arc::new(SystemClock)).with_read_grace(chrono::Duration::zero());
         Self {
             executor: Executor::new(graphql::schema(store)),
             statements,
@@ -204,6 +227,55 @@ impl Bench {
         }
     }
 
+    /// What a policy lets go of the large dataset: 15,000 files, from the preview to their end.
+    async fn let_go(&self) {
+        let totals = "{ dataset(by: {slug: \"large\"}) { totals { totalBytes } } }";
+        let total = self.run(totals, json!({})).await["dataset"]["totals"]["totalBytes"].take();
+        let total: u64 = total
+            .as_str()
+            .and_then(|total| total.parse().ok())
+            .expect("bytes");
+        let policy = json!({ "input": { "dataset": { "slug": "large" }, "mode": "SIZE", "keepVersions": 1,
+            "maxTotalBytes": (total - 15_000 * FILE_SIZE).to_string(), "deleteGrace": "PT0S" } });
+        self.run("mutation ($input: SetRetentionPolicyInput!) { setRetentionPolicy(input: $input) { userErrors { message } } }", policy).await;
+        self.read("retention preview (15,000 files go)", PREVIEW, json!({}))
+            .await;
+        for step in ["10,000", "5,000"] {
+            self.once(&format!("apply retention ({step} files)"), APPLY, json!({}))
+                .await;
+        }
+        for step in ["100 versions, 10,000 files", "5,000 files"] {
+            self.once(&format!("expire history ({step})"), EXPIRE, json!({}))
+                .await;
+        }
+        let claimed = self.once("claim 100 of 15,000 removals", CLAIM, json!({})).await;
+        let removals = claimed["claimFileRemovals"]["removals"]
+            .as_array()
+            .expect("removals");
+        let removed: Vec<Value> = removals
+            .iter()
+            .map(|removal| json!({ "removal": removal["id"] }))
+            .collect();
+        assert_eq!(removed.len(), 100);
+        let acknowledge =
+            json!({ "input": { "leaseId": claimed["claimFileRemovals"]["leaseId"], "removed": removed } });
+        self.once("acknowledge 100 removals", ACKNOWLEDGE, acknowledge)
+            .await;
+        self.read("list of dead letters", DEAD, json!({})).await;
+        self.read("list of lifecycle runs", RUNS_LIST, json!({})).await;
+    }
+
+    /// Measures what can be done once.
+    async fn once(&self, name: &str, document: &str, variables: Value) -> Value {
+        self.statements.lock().expect("the log").clear();
+        let start = Instant::now();
+        let data = self.run(document, variables).await;
+        let time = start.elapsed();
+        let statements = self.taken();
+        self.report(name, vec![time], statements).await;
+        data
+    }
+
     fn taken(&self) -> Vec<Statement> {
         std::mem::take(&mut self.statements.lock().expect("the log"))
     }
@@ -230,11 +302,15 @@ impl Bench {
         let head: String = statement.sql.chars().take(300).collect();
         let mut text = format!("  -- {head}\n");
         let postgres = statement.db_backend == sea_orm::DbBackend::Postgres;
-        if !statement.sql.starts_with("select") && !statement.sql.starts_with("SELECT") {
+        let verb = statement.sql.split(' ').next().unwrap_or_default().to_lowercase();
+        if !["select", "with", "insert", "update", "delete"].contains(&&*verb) {
             return text;
         }
-        let how = if postgres {
+        let how = if postgres && verb == "select" && !statement.sql.ends_with("skip locked") {
             "explain (analyze, buffers, costs off, timing off) "
+        } else if postgres {
+            // What writes is not done again.
+            "explain (costs off) "
         } else {
             "explain query plan "
         };
@@ -257,7 +333,7 @@ fn partitions(slug: &str, from: u64, n: u64) -> Vec<Value> {
     (from..from + n)
         .map(|minute| {
             json!({
-                "filePath": format!("{slug}/{minute:010}.parquet"), "fileSizeBytes": "1048576", "rowCount": "60",
+                "filePath": format!("{slug}/{minute:010}.parquet"), "fileSizeBytes": FILE_SIZE, "rowCount": "60",
                 "startTime": at(minute * 60), "endTime": at(minute * 60 + 59),
                 "partitionKey": { "series": format!("s{}", minute % 100) }, "checksum": format!("sha256:{minute:064x}"),
             })

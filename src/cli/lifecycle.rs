@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use super::DatabaseArgs;
 use super::retention::RetentionArgs;
-use super::schedule::{AuditArgs, process_name};
+use super::schedule::{KeepArgs, process_name};
 use super::serve::stopped;
 use crate::auth::Requester;
 use crate::lifecycle::{Halt, Lifecycle, Report};
@@ -36,7 +36,7 @@ struct RunArgs {
     #[command(flatten)]
     retention: RetentionArgs,
     #[command(flatten)]
-    audit: AuditArgs,
+    keep: KeepArgs,
     /// Only this dataset, by slug. Files of others that are due are deleted all the same.
     #[arg(long, value_name = "SLUG")]
     dataset: Option<String>,
@@ -49,7 +49,9 @@ struct RunArgs {
 pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
     let LifecycleCommand::Run(args) = args.command;
     let store = args.database.open(false).await?;
-    let store = store.with_retention_defaults(args.retention.defaults());
+    let store = store
+        .with_retention_defaults(args.retention.defaults())
+        .with_read_grace(args.keep.read_grace);
     let only = args.dataset.map(DatasetRef::Slug);
     if let Some(dataset) = &only
         && store.dataset_find(dataset).await?.is_none()
@@ -63,7 +65,7 @@ pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
         store: &store,
         clock: &SystemClock,
         environment: &Environment::process(),
-        audit_retention: args.audit.audit_retention,
+        audit_retention: args.keep.audit_retention,
         by: Requester {
             subject: Some("timestore lifecycle".to_owned()),
             scopes: Vec::new(),

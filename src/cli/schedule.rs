@@ -1,4 +1,4 @@
-//! Whether a gateway keeps the lifecycle schedule, and how often; how long audit events are kept.
+//! Whether a gateway keeps the lifecycle schedule, and how often; how long what has served is kept.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,21 +30,25 @@ pub struct ScheduleArgs {
         value_parser = interval)]
     lifecycle_interval: chrono::Duration,
     #[command(flatten)]
-    audit: AuditArgs,
+    pub keep: KeepArgs,
 }
 
-/// How long audit events are kept.
+/// How long what has served is kept.
 #[derive(Clone, Debug, Args)]
-pub struct AuditArgs {
+pub struct KeepArgs {
     /// How long audit events are kept: an ISO 8601 duration.
     #[arg(long, env = "TIMESTORE_AUDIT_RETENTION", value_name = "DURATION", default_value_t = AUDIT_RETENTION,
         value_parser = age)]
     pub audit_retention: IsoDuration,
+    /// How long after a version has expired its files stay for requests that began before, up to a day: longer than any request
+    /// takes. The same for all gateways of a catalog.
+    #[arg(long, env = "TIMESTORE_READ_GRACE", value_name = "DURATION", default_value = "PT1M", value_parser = read_grace)]
+    pub read_grace: chrono::Duration,
 }
 
 impl ScheduleArgs {
     /// Keeps the schedule until it is told to stop; without `--lifecycle`, does nothing.
-    pub async fn keep(self, store: Store, halt: Halt) {
+    pub async fn run(self, store: Store, halt: Halt) {
         if !self.lifecycle {
             return;
         }
@@ -52,7 +56,7 @@ impl ScheduleArgs {
             store,
             clock: Arc::new(SystemClock),
             environment: Environment::process(),
-            audit_retention: self.audit.audit_retention,
+            audit_retention: self.keep.audit_retention,
             name: process_name(),
             pace: Pace {
                 interval: self.lifecycle_interval,
@@ -72,15 +76,24 @@ pub fn process_name() -> String {
     format!("{} (process {})", host.unwrap_or("localhost"), std::process::id())
 }
 
-/// An interval as a length: a month is as long as the next one.
+/// From one time to the next: a month is as long as the coming one.
 fn interval(text: &str) -> Result<chrono::Duration, String> {
-    let interval: IsoDuration = text.parse()?;
-    let now = SystemClock.now();
-    let length = interval.after(now).map(|then| then - now);
-    let expected = chrono::Duration::seconds(1)..=chrono::Duration::days(366);
-    length
-        .filter(|length| expected.contains(length))
+    length(text)?
+        .filter(|length| (chrono::Duration::seconds(1)..=chrono::Duration::days(366)).contains(length))
         .ok_or_else(|| "expected a second to a year, such as PT15M".to_owned())
+}
+
+fn read_grace(text: &str) -> Result<chrono::Duration, String> {
+    length(text)?
+        .filter(|length| *length <= chrono::Duration::days(1))
+        .ok_or_else(|| "expected at most a day, such as PT1M".to_owned())
+}
+
+/// The length of a duration from now on.
+fn length(text: &str) -> Result<Option<chrono::Duration>, String> {
+    let duration: IsoDuration = text.parse()?;
+    let now = SystemClock.now();
+    Ok(duration.after(now).map(|then| then - now))
 }
 
 #[cfg(test)]
@@ -105,7 +118,8 @@ mod tests {
         let args = parse(&[]).unwrap();
         assert!(!args.lifecycle);
         assert_eq!(args.lifecycle_interval, chrono::Duration::minutes(15));
-        assert_eq!(args.audit.audit_retention, IsoDuration::days(365));
+        assert_eq!(args.keep.audit_retention, IsoDuration::days(365));
+        assert_eq!(args.keep.read_grace, chrono::Duration::minutes(1));
         let args = parse(&[
             "--lifecycle",
             "--lifecycle-interval=PT1H30M",
@@ -114,7 +128,7 @@ mod tests {
         .unwrap();
         assert!(args.lifecycle);
         assert_eq!(args.lifecycle_interval, chrono::Duration::minutes(90));
-        assert_eq!(args.audit.audit_retention, IsoDuration::days(30));
+        assert_eq!(args.keep.audit_retention, IsoDuration::days(30));
     }
 
     #[test]
@@ -125,6 +139,8 @@ mod tests {
             ("--lifecycle-interval", "15m"),
             ("--audit-retention", "PT0S"),
             ("--audit-retention", "P1001Y"),
+            ("--read-grace", "P2D"),
+            ("--read-grace", "a minute"),
         ] {
             let error = parse(&[&format!("{flag}={wrong}")]).expect_err(wrong).to_string();
             assert!(error.contains(flag) && error.contains(wrong), "{error}");

@@ -54,13 +54,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
-    let store = store.with_retention_defaults(args.retention.defaults());
+    let store = store
+        .with_retention_defaults(args.retention.defaults())
+        .with_read_grace(args.schedule.keep.read_grace);
     let router = http::router(graphql::schema(store.clone()), store.clone());
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
     let halt = Halt::default();
-    let schedule = tokio::spawn(args.schedule.keep(store.clone(), halt.clone()));
+    let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
     let told = {
         let halt = halt.clone();
         async move {

@@ -51,7 +51,7 @@ impl Halt {
 impl Lifecycle<'_> {
     /// Does a run that has begun, and records what came of it. Fails only where the record cannot be kept.
     pub(super) async fn run(&self, run: &LifecycleRun, halt: &Halt) -> Result<Report> {
-        tracing::info!(run.id = %run.id, run.kind = run.kind.as_str(), run.attempt = run.attempts, "lifecycle run begins");
+        tracing::debug!(run.id = %run.id, run.kind = run.kind.as_str(), run.attempt = run.attempts, "lifecycle run begins");
         let progress = Progress::new(halt);
         // Side by side, not in turns: on SQLite the record and the work wait for the same connection.
         let worked = tokio::select! {
@@ -65,7 +65,7 @@ impl Lifecycle<'_> {
         let end = end(run, worked, &progress, halt);
         let report = progress.report().clone();
         let counters = report.counters();
-        tracing::info!(run.id = %run.id, run.end = ?end, run.counters = %counters, "lifecycle run ends");
+        tracing::info!(run.id = %run.id, run.kind = run.kind.as_str(), run.end = ?end, run.counters = %counters, "lifecycle run ends");
         if !self.store.lifecycle_run_end(run, end, &counters).await? {
             tracing::warn!(run.id = %run.id, "another worker has taken the run over");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use timestore_entity::enums::{
     AuditOutcome, ManifestOperation, RemovalOutcome, RunKind, RunStatus, RunTrigger,
@@ -20,7 +20,7 @@ use crate::support::app::App;
 use crate::support::both;
 use crate::support::builders::slug;
 use crate::support::catalog::{At, ann, append, at, dataset, file, minute};
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, count};
 
 both! {
     drafts_past_their_time_go_with_what_is_staged_in_them,
@@ -40,13 +40,6 @@ async fn after_days(database: &TestDatabase, days: i64) -> Store {
 
 fn day(n: i64) -> DateTime<Utc> {
     minute(0) + Duration::days(n)
-}
-
-async fn count(connection: &DatabaseConnection, table: &str) -> i64 {
-    let sql = format!("select count(*) from timestore.{table}");
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }
 
 async fn draft(store: &Store, id: DatasetId, add: &[&str], remove: &[&str]) -> manifest_draft::Model {

@@ -1,26 +1,17 @@
 //! The schedule: gateways lead one at a time, do what is due and what is asked for, and take over from one that died.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
-
 use timestore_entity::enums::{ManifestOperation, RunStatus};
 use timestore_entity::ids::DatasetId;
-use timestore_entity::lifecycle_run::Model as LifecycleRun;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
-use timestore_gateway::storage::Environment;
-use timestore_gateway::store::lifecycle_run::LifecycleRunFilter;
+use timestore_gateway::store::Store;
 use timestore_gateway::store::publish::ManifestPublish;
-use timestore_gateway::store::{Page, Store};
 
 use crate::support::app::App;
 use crate::support::both;
 use crate::support::builders::slug;
 use crate::support::catalog::{ann, dataset, file, minute, paths, publish};
-use crate::support::clock::StillClock;
 use crate::support::database::TestDatabase;
+use crate::support::schedule::Gateways;
 
 both! {
     a_gateway_does_what_is_due_again_and_again,
@@ -30,71 +21,8 @@ both! {
     what_goes_wrong_with_one_dataset_is_recorded_and_the_rest_is_done,
 }
 
-/// Gateways that share a database and a clock.
-struct Gateways {
-    store: Store,
-    clock: Arc<StillClock>,
-}
-
-impl Gateways {
-    async fn new(database: &TestDatabase) -> Self {
-        let clock = Arc::new(StillClock::at(minute(10_000)));
-        Self {
-            store: database.store_at(clock.clone()).await,
-            clock,
-        }
-    }
-
-    /// One that keeps the schedule.
-    async fn start(&self, database: &TestDatabase, name: &str) -> (JoinHandle<()>, Halt) {
-        let schedule = Schedule {
-            store: database.store_at(self.clock.clone()).await,
-            clock: self.clock.clone(),
-            environment: Environment::process(),
-            audit_retention: AUDIT_RETENTION,
-            name: name.to_owned(),
-            pace: Pace {
-                interval: chrono::Duration::minutes(15),
-                lease: Duration::from_millis(300),
-                poll: Duration::from_millis(5),
-            },
-        };
-        let halt = Halt::default();
-        let told = halt.clone();
-        (tokio::spawn(async move { schedule.keep(&told).await }), halt)
-    }
-
-    /// The runs, oldest first, once there are `count` and all of them have ended.
-    async fn ended(&self, count: usize) -> Vec<LifecycleRun> {
-        self.until(|runs| runs.len() >= count && runs.iter().all(|run| run.finished_at.is_some()))
-            .await
-    }
-
-    async fn until(&self, holds: impl Fn(&[LifecycleRun]) -> bool) -> Vec<LifecycleRun> {
-        let (filter, page) = (LifecycleRunFilter::default(), Page::first(1_000, None));
-        let looking = async {
-            loop {
-                let mut runs = self.store.lifecycle_run_page(&filter, &page).await.unwrap().rows;
-                runs.reverse();
-                if holds(&runs) {
-                    return runs;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), looking)
-            .await
-            .expect("the runs never come to that")
-    }
-
-    /// Which gateway did the last run.
-    fn leader(runs: &[LifecycleRun]) -> &str {
-        runs.last().unwrap().worker.as_deref().unwrap()
-    }
-}
-
 async fn a_gateway_does_what_is_due_again_and_again(database: TestDatabase) {
-    let gateways = Gateways::new(&database).await;
+    let gateways = Gateways::at(&database, minute(10_000)).await;
     let id = dataset(&gateways.store, "weather").await.id;
     old_and_new(&gateways.store, id).await;
     let app = App::new(&database).await;
@@ -121,7 +49,7 @@ async fn a_gateway_does_what_is_due_again_and_again(database: TestDatabase) {
 }
 
 async fn one_gateway_at_a_time_leads_and_another_follows_when_it_dies(database: TestDatabase) {
-    let gateways = Gateways::new(&database).await;
+    let gateways = Gateways::at(&database, minute(10_000)).await;
     let mut running = Vec::new();
     for name in ["one", "two", "three"] {
         running.push((name, gateways.start(&database, name).await));
@@ -151,7 +79,7 @@ async fn one_gateway_at_a_time_leads_and_another_follows_when_it_dies(database: 
 }
 
 async fn a_gateway_that_stops_gives_the_lead_back_at_once(database: TestDatabase) {
-    let gateways = Gateways::new(&database).await;
+    let gateways = Gateways::at(&database, minute(10_000)).await;
     let (task, halt) = gateways.start(&database, "one").await;
     gateways.ended(4).await;
     halt.tell();
@@ -167,7 +95,7 @@ async fn a_gateway_that_stops_gives_the_lead_back_at_once(database: TestDatabase
 }
 
 async fn what_is_asked_for_is_done_and_what_cannot_be_says_why(database: TestDatabase) {
-    let gateways = Gateways::new(&database).await;
+    let gateways = Gateways::at(&database, minute(10_000)).await;
     let id = dataset(&gateways.store, "weather").await.id;
     old_and_new(&gateways.store, id).await;
     let app = App::new(&database).await;
@@ -197,7 +125,7 @@ async fn what_is_asked_for_is_done_and_what_cannot_be_says_why(database: TestDat
 }
 
 async fn what_goes_wrong_with_one_dataset_is_recorded_and_the_rest_is_done(database: TestDatabase) {
-    let gateways = Gateways::new(&database).await;
+    let gateways = Gateways::at(&database, minute(10_000)).await;
     let app = App::new(&database).await;
     for name in ["broken", "sound"] {
         let id = dataset(&gateways.store, name).await.id;

@@ -11,6 +11,7 @@ mod audit_event;
 mod changes;
 mod concurrency;
 mod conflicts;
+mod crash;
 mod dataset;
 mod draft;
 mod erd;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, Database as SeaDatabase};
+use sea_orm::{ConnectionTrait, Database as SeaDatabase, Statement};
 use timestore_gateway::store::backend::{Connections, Database, connect, migration_url};
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::{Clock, Store};
@@ -87,6 +87,14 @@ impl Drop for TestDatabase {
             drop(std::fs::remove_dir_all(directory));
         }
     }
+}
+
+/// How many rows a table has, or those of it that `of` names: `manifests where version > 1`.
+pub async fn count(connection: &impl ConnectionTrait, of: &str) -> i64 {
+    let sql = format!("select count(*) from timestore.{of}");
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
 }
 
 /// PostgreSQL databases.

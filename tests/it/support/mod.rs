@@ -6,9 +6,11 @@ pub mod catalog;
 pub mod client;
 pub mod clock;
 pub mod database;
+pub mod dice;
 pub mod feed;
 pub mod process;
 pub mod registration;
+pub mod schedule;
 pub mod storage;
 
 /// Tests that run on both databases: `both! { a_sentence, other_sentence }` runs `async fn a_sentence(database: TestDatabase)`

@@ -17,6 +17,11 @@ pub struct Process {
 impl Process {
     /// Starts a gateway on `database`, and waits until it is ready.
     pub fn start(database: &TestDatabase) -> Self {
+        Self::start_with(database, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(database: &TestDatabase, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_timestore"))
             .args([
                 "serve",
@@ -25,6 +30,7 @@ impl Process {
                 "--database-url",
                 database.url(),
             ])
+            .args(arguments)
             .env_remove("TIMESTORE_LOG")
             .stderr(Stdio::piped())
             .spawn()
@@ -73,6 +79,43 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// A running `timestore lifecycle run`.
+pub struct Worker(Child);
+
+impl Worker {
+    /// Starts a pass over `database`, which touches the files of expired versions at once.
+    pub fn start(database: &TestDatabase) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_timestore"))
+            .args([
+                "lifecycle",
+                "run",
+                "--read-grace",
+                "PT0S",
+                "--database-url",
+                database.url(),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// Kills it, as SIGKILL does, if it is still at work.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits until it is done, or kills it.
+    pub fn end(mut self, is_killed: bool) {
+        if is_killed {
+            self.kill();
+        } else {
+            self.0.wait().unwrap();
+        }
     }
 }
 

@@ -1,0 +1,81 @@
+//! Gateways that keep the lifecycle schedule, within the process of the test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use timestore_entity::lifecycle_run::Model as LifecycleRun;
+use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
+use timestore_gateway::storage::Environment;
+use timestore_gateway::store::lifecycle_run::LifecycleRunFilter;
+use timestore_gateway::store::{Page, Store};
+use tokio::task::JoinHandle;
+
+use super::clock::StillClock;
+use super::database::TestDatabase;
+
+/// Gateways that share a database and a clock.
+pub struct Gateways {
+    /// The catalog, as they see it.
+    pub store: Store,
+    /// What all of them go by.
+    pub clock: Arc<StillClock>,
+}
+
+impl Gateways {
+    /// None yet; the clock stands at `now`.
+    pub async fn at(database: &TestDatabase, now: DateTime<Utc>) -> Self {
+        let clock = Arc::new(StillClock::at(now));
+        Self {
+            store: database.store_at(clock.clone()).await,
+            clock,
+        }
+    }
+
+    /// One that keeps the schedule.
+    pub async fn start(&self, database: &TestDatabase, name: &str) -> (JoinHandle<()>, Halt) {
+        let schedule = Schedule {
+            store: database.store_at(self.clock.clone()).await,
+            clock: self.clock.clone(),
+            environment: Environment::process(),
+            audit_retention: AUDIT_RETENTION,
+            name: name.to_owned(),
+            pace: Pace {
+                interval: chrono::Duration::minutes(15),
+                lease: Duration::from_millis(300),
+                poll: Duration::from_millis(5),
+            },
+        };
+        let halt = Halt::default();
+        let told = halt.clone();
+        (tokio::spawn(async move { schedule.keep(&told).await }), halt)
+    }
+
+    /// The runs, oldest first, once there are `count` and all of them have ended.
+    pub async fn ended(&self, count: usize) -> Vec<LifecycleRun> {
+        self.until(|runs| runs.len() >= count && runs.iter().all(|run| run.finished_at.is_some()))
+            .await
+    }
+
+    async fn until(&self, holds: impl Fn(&[LifecycleRun]) -> bool) -> Vec<LifecycleRun> {
+        let (filter, page) = (LifecycleRunFilter::default(), Page::first(1_000, None));
+        let looking = async {
+            loop {
+                let mut runs = self.store.lifecycle_run_page(&filter, &page).await.unwrap().rows;
+                runs.reverse();
+                if holds(&runs) {
+                    return runs;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), looking)
+            .await
+            .expect("the runs never come to that")
+    }
+
+    /// Which gateway did the last run.
+    pub fn leader(runs: &[LifecycleRun]) -> &str {
+        runs.last().unwrap().worker.as_deref().unwrap()
+    }
+}
