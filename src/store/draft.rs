@@ -14,8 +14,10 @@ use timestore_entity::schema_version::Fields;
 use super::dataset::{dataset_find_in_txn, dataset_get_in_txn};
 use super::faults::Faults;
 use super::keyed::rows_by_id;
-use super::publish::additions::{check_additions_in_txn, duplicates_in_txn, stage_in_txn};
+use super::publish::additions::check_additions_in_txn;
+use super::publish::duplicates::duplicates_in_txn;
 use super::publish::idempotency::Key;
+use super::publish::insert::stage_in_txn;
 use super::publish::plan::{Additions, Plan, Removals, check_size};
 use super::publish::{
     DuplicatePolicy, PartitionAdd, Published, Skipped, resolve_removals_in_txn, without_duplicates,

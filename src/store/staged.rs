@@ -12,7 +12,8 @@ use super::backend::{Column, Relation, Sql, relations};
 use super::error::{Duplicate, NotLive};
 use super::file_removal::{LEASED, places};
 use super::publish::Skipped;
-use super::publish::additions::{Addition, BEING_DELETED};
+use super::publish::additions::Addition;
+use super::publish::duplicates::BEING_DELETED;
 use super::publish::plan::MAX_FILES;
 
 /// Files of a draft that are live by now: those that are refused, and those that were to be left out and are taken out.

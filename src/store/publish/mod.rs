@@ -4,8 +4,10 @@
 //! found there) and written (`write`). Whatever it began as (a request, a draft, a rollback), it takes these steps.
 
 pub(super) mod additions;
+pub(super) mod duplicates;
 pub(super) mod idempotency;
 mod input;
+pub(super) mod insert;
 pub(super) mod plan;
 mod prepare;
 mod removals;

@@ -11,7 +11,8 @@ use timestore_entity::manifest::{self, Model as Manifest};
 use timestore_entity::partition::Model as Partition;
 use timestore_entity::watermark::Model as Watermark;
 
-use super::additions::{Addition, check_additions_in_txn, duplicates_in_txn};
+use super::additions::{Addition, check_additions_in_txn};
+use super::duplicates::duplicates_in_txn;
 use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};

@@ -12,8 +12,8 @@ use timestore_entity::ids::PartitionId;
 use timestore_entity::manifest::{ActiveModel, Column, Entity, Model as Manifest};
 use timestore_entity::partition::Model as Partition;
 
-use super::additions::{insert_in_txn, insert_staged_in_txn};
 use super::input::Published;
+use super::insert::{insert_in_txn, insert_staged_in_txn};
 use super::prepare::{Files, Prepared, Ready};
 use crate::auth::Requester;
 use crate::model::span;
