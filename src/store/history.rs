@@ -8,7 +8,7 @@
 //! A reader asks whether a version can be read before it reads its files. So that none finds fewer files than there were,
 //! the files of a version are touched only once it has been expired for the store's read grace.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
@@ -116,8 +116,9 @@ impl Store {
                 }),
             };
             self.trail_in_txn(&transaction, by, now, trail).await?;
-            transaction.commit().await?;
         }
+        // Rows can go, and gaps be settled, without anything that the trail should tell.
+        transaction.commit().await?;
         Ok(ManifestsExpired {
             dataset,
             expired,
@@ -235,12 +236,6 @@ pub(super) struct Swept {
     pub(super) complete: bool,
 }
 
-#[derive(FromQueryResult)]
-struct Unneeded {
-    id: PartitionId,
-    file_size_bytes: i64,
-}
-
 /// Queues the files that no version needs any more, to go at `due`: gap by gap, as many as a step takes.
 async fn sweep_in_txn(
     transaction: &DatabaseTransaction,
@@ -254,18 +249,16 @@ async fn sweep_in_txn(
         ..Swept::default()
     };
     let mut from = 0;
+    let mut budget = FILES;
     while let Some((low, high)) = next_gap(transaction, dataset, from, settled).await? {
-        let budget = FILES.saturating_sub(usize::try_from(swept.files).unwrap_or(usize::MAX));
-        let unneeded = unneeded(transaction, dataset, low, high, budget + 1).await?;
+        let mut unneeded = unneeded(transaction, dataset, low, high, budget + 1).await?;
         let all = unneeded.len() <= budget;
-        let ids: Vec<PartitionId> = unneeded.iter().take(budget).map(|file| file.id).collect();
-        swept.files += ids.len() as u64;
-        swept.bytes += unneeded
-            .iter()
-            .take(budget)
-            .map(|file| file.file_size_bytes)
-            .sum::<i64>();
-        queue_in_txn(transaction, dataset, &ids, now, due).await?;
+        unneeded.truncate(budget);
+        budget -= unneeded.len();
+        for bytes in queue_in_txn(transaction, dataset, &unneeded, now, due).await? {
+            swept.files += 1;
+            swept.bytes += bytes;
+        }
         if !all {
             swept.complete = false;
             break;
@@ -322,15 +315,17 @@ async fn unneeded(
     low: i32,
     high: i32,
     limit: usize,
-) -> Result<Vec<Unneeded>> {
+) -> Result<Vec<PartitionId>> {
     let mut sql = Sql::new(connection);
     let text = format!(
-        "select id, file_size_bytes from timestore.partitions as child where {} and {} limit {limit}",
+        "select id from timestore.partitions as child where {} and {} limit {limit}",
         within(&mut sql, dataset, low, high),
         "not exists (select 1 from timestore.staged_removals as staged \
          where staged.dataset_id = child.dataset_id and staged.partition_id = child.id)"
     );
-    Ok(sql.all(connection, text).await?)
+    let rows = sql.rows(connection, text).await?;
+    let ids: Result<Vec<PartitionId>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    Ok(ids?)
 }
 
 fn within(sql: &mut Sql, dataset: DatasetId, low: i32, high: i32) -> String {
@@ -363,16 +358,18 @@ async fn settle_gap_in_txn(
     Ok(())
 }
 
-/// Turns rows of partitions into removals. Where another row has the same file later, the file is that row's to remove.
+/// Turns rows of partitions into removals; returns the bytes of each file that was queued. Where another row has the same file later,
+/// the file is that row's to remove.
 pub(super) async fn queue_in_txn(
     transaction: &DatabaseTransaction,
     dataset: DatasetId,
     ids: &[PartitionId],
     now: Timestamp,
     due: Timestamp,
-) -> Result<()> {
+) -> Result<Vec<i64>> {
+    let mut queued = Vec::new();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(queued);
     }
     let columns = || vec![("id", Column::Uuid(ids.iter().map(|id| id.0).collect()))];
     for mut relation in relations(transaction, columns()) {
@@ -382,12 +379,15 @@ pub(super) async fn queue_in_txn(
             "insert into timestore.file_removals (dataset_id, partition_id, storage_target_id, file_path, file_size_bytes, \
              queued_at, due_at, attempts) \
              select dataset_id, id, storage_target_id, file_path, file_size_bytes, {now}, {due}, 0 \
-             from timestore.partitions as child where dataset_id = {of} and {} and not exists ({}) and not exists ({})",
+             from timestore.partitions as child where dataset_id = {of} and {} and not exists ({}) and not exists ({}) \
+             returning file_size_bytes",
             in_relation("child.id", &relation),
             later("later.removed_version is null"),
             later("later.removed_version is not null and later.removed_version > child.removed_version"),
         );
-        relation.sql.execute(transaction, text).await?;
+        for row in relation.sql.rows(transaction, text).await? {
+            queued.push(row.try_get_by_index(0)?);
+        }
     }
     for mut relation in relations(transaction, columns()) {
         let of = relation.sql.bind(dataset);
@@ -397,7 +397,7 @@ pub(super) async fn queue_in_txn(
         );
         relation.sql.execute(transaction, text).await?;
     }
-    Ok(())
+    Ok(queued)
 }
 
 /// Another row of the same dataset and file. Each case has a partial index of its own.

@@ -16,6 +16,7 @@ mod dataset;
 mod draft;
 mod erd;
 mod errors;
+mod expiry;
 mod file_removal;
 mod history;
 mod housekeeping;
