@@ -129,13 +129,17 @@ impl DiffKey {
         // Going back in time, what came since is removed.
         let came = (self.side == Side::Added) == (self.from <= self.to);
         let between = |column: &str| format!("{column} > {earlier} and {column} <= {later}");
+        // By path, whichever database and whatever it knows of the files: see `store/visible.rs` and `later` in `store/history.rs`.
+        let removed = "equal.removed_version is not null and equal.removed_version + 0";
         let equal = format!(
             "equal.dataset_id = {dataset} and equal.storage_target_id = child.storage_target_id \
              and equal.file_path = child.file_path and equal.file_size_bytes = child.file_size_bytes \
              and equal.checksum is not distinct from child.checksum"
         );
         let absent = |condition: String| {
-            format!("not exists (select 1 from timestore.partitions as equal where {equal} and {condition})")
+            format!(
+                "(select 1 from timestore.partitions as equal where {equal} and {condition} limit 1) is null"
+            )
         };
         // In each case, the file is in one of the two versions and its like is not in the other.
         let conditions = if came {
@@ -143,21 +147,21 @@ impl DiffKey {
                 between("child.added_version"),
                 format!("(child.removed_version is null or child.removed_version > {later})"),
                 absent(format!(
-                    "{} and equal.added_version <= {earlier}",
-                    between("equal.removed_version")
+                    "{removed} > {earlier} and {removed} <= {later} and equal.added_version <= {earlier}"
                 )),
             ]
         } else {
             vec![
+                "child.removed_version > 0".to_owned(),
                 between("child.removed_version"),
                 format!("child.added_version <= {earlier}"),
                 absent(format!(
                     "equal.removed_version is null and {}",
-                    between("equal.added_version")
+                    between("equal.added_version + 0")
                 )),
                 absent(format!(
-                    "equal.removed_version > {later} and {}",
-                    between("equal.added_version")
+                    "{removed} > {later} and {}",
+                    between("equal.added_version + 0")
                 )),
             ]
         };

@@ -332,7 +332,8 @@ fn within(sql: &mut Sql, dataset: DatasetId, low: i32, high: i32) -> String {
     let (dataset, high) = (sql.bind(dataset), sql.bind(high));
     let low = sql.bind(low);
     format!(
-        "child.dataset_id = {dataset} and child.removed_version > {low} and child.removed_version <= {high} \
+        "child.dataset_id = {dataset} and child.removed_version > 0 and child.removed_version > {low} \
+         and child.removed_version <= {high} \
          and child.added_version > {low}"
     )
 }
@@ -379,11 +380,11 @@ pub(super) async fn queue_in_txn(
             "insert into timestore.file_removals (dataset_id, partition_id, storage_target_id, file_path, file_size_bytes, \
              queued_at, due_at, attempts) \
              select dataset_id, id, storage_target_id, file_path, file_size_bytes, {now}, {due}, 0 \
-             from timestore.partitions as child where dataset_id = {of} and {} and not exists ({}) and not exists ({}) \
+             from timestore.partitions as child where dataset_id = {of} and {} and {} is null and {} is null \
              returning file_size_bytes",
             in_relation("child.id", &relation),
             later("later.removed_version is null"),
-            later("later.removed_version is not null and later.removed_version > child.removed_version"),
+            later("later.removed_version is not null and later.removed_version + 0 > child.removed_version"),
         );
         for row in relation.sql.rows(transaction, text).await? {
             queued.push(row.try_get_by_index(0)?);
@@ -400,11 +401,12 @@ pub(super) async fn queue_in_txn(
     Ok(queued)
 }
 
-/// Another row of the same dataset and file. Each case has a partial index of its own.
+/// Another row of the same dataset and file, or null. Each case has a partial index of its own, and is a scalar subquery, which no
+/// database turns into a join: however little it knows of the files, it looks each of them up.
 fn later(case: &str) -> String {
     format!(
-        "select 1 from timestore.partitions as later where later.dataset_id = child.dataset_id \
-         and later.storage_target_id = child.storage_target_id and later.file_path = child.file_path and {case}"
+        "(select 1 from timestore.partitions as later where later.dataset_id = child.dataset_id \
+         and later.storage_target_id = child.storage_target_id and later.file_path = child.file_path and {case} limit 1)"
     )
 }
 

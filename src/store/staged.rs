@@ -104,7 +104,7 @@ pub(super) async fn staged_not_live_in_txn(
     let text = format!(
         "select gone.file_path, gone.removed_version, m.created_by as removed_by \
          from timestore.staged_removals as staged join timestore.partitions as gone \
-         on gone.dataset_id = staged.dataset_id and gone.id = staged.partition_id and gone.removed_version is not null \
+         on gone.dataset_id = staged.dataset_id and gone.id = staged.partition_id and gone.removed_version + 0 > 0 \
          join timestore.manifests as m on m.dataset_id = gone.dataset_id and m.version = gone.removed_version \
          where staged.dataset_id = {} and staged.draft_id = {} order by gone.file_path",
         sql.bind(dataset),

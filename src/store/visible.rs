@@ -1,7 +1,9 @@
 //! The SQL of "which files does version V have, and which of them overlap a window".
 //!
 //! A file is visible at V when it was added at or before V, and is live or was removed after V. The two cases have a partial
-//! index each. Within an index, files are ordered by span class and start time: a file of class c that overlaps
+//! index each. Of removed files there are three indexes, and what a condition says of `removed_version` names the one that it
+//! means: `<> 0` by window, `> 0` by the version that removed it, `is not null` by path; `removed_version + 0` names none of them.
+//! Within an index, files are ordered by span class and start time: a file of class c that overlaps
 //! `[from, to]` starts in `[from - 2^c, to]`, so that each class is one range scan, ordered and limited by itself.
 
 use std::collections::HashMap;
@@ -98,7 +100,7 @@ impl Scope {
             branches.push(format!("child.removed_version is null and {own}"));
             // At the newest version nothing has been removed since: the second case is not even looked at.
             branches.push(format!(
-                "child.removed_version is not null and child.removed_version > parent.version \
+                "child.removed_version <> 0 and child.removed_version > parent.version \
                  and head.latest_version > parent.version and {own}"
             ));
         }
