@@ -12,6 +12,7 @@ mod changes;
 mod concurrency;
 mod conflicts;
 mod dataset;
+mod doctor;
 mod draft;
 mod erd;
 mod errors;
