@@ -8,7 +8,10 @@ use serde_json::json;
 
 use super::DatabaseArgs;
 use crate::doctor::{Doctor, Finding, Subject};
-use crate::store::DatasetRef;
+use crate::model::duration::IsoDuration;
+use crate::storage::Environment;
+use crate::store::clock::SystemClock;
+use crate::store::{DatasetRef, StorageTargetRef};
 
 /// Look whether the catalog is sound. Exits with 0 when nothing was found or everything was mended, with 1 when something was
 /// found, and with 2 when it could not look.
@@ -19,6 +22,16 @@ pub struct DoctorArgs {
     /// Only this dataset, by slug, and nothing that belongs to many.
     #[arg(long, value_name = "SLUG")]
     dataset: Option<String>,
+    /// Also list the files of storage targets, and compare them with the records, both ways.
+    #[arg(long)]
+    storage: bool,
+    /// Only the files of this storage target, by name.
+    #[arg(long, value_name = "NAME", requires = "storage")]
+    storage_target: Option<String>,
+    /// Files that no record names count when they were last written longer ago than this, an ISO 8601 duration: publishers write
+    /// files before they publish them.
+    #[arg(long, value_name = "DURATION", default_value = "P1D", requires = "storage")]
+    orphans_older_than: IsoDuration,
     /// Mend what can be mended safely: clear away drafts past their time, end runs whose workers are silent, delete leases that
     /// have ended.
     #[arg(long, conflicts_with = "dataset")]
@@ -47,8 +60,21 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
             |dataset| Ok(Some(dataset)),
         )?,
     };
+    let target = match args.storage_target {
+        None => None,
+        Some(name) => store
+            .storage_target_find(&StorageTargetRef::Name(name))
+            .await?
+            .map_or_else(
+                || bail!("--storage-target: expected the name of an existing storage target"),
+                |target| Ok(Some(target)),
+            )?,
+    };
     let doctor = Doctor {
         store: &store,
+        clock: &SystemClock,
+        environment: &Environment::process(),
+        orphans_older_than: args.orphans_older_than,
         fix: args.fix,
     };
     let (mut found, mut mended) = (0, 0);
@@ -58,6 +84,15 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         print(&finding, args.format);
     };
     let datasets = doctor.look_at_records(dataset.as_ref(), &mut report).await?;
+    let mut notes = Vec::new();
+    if args.storage {
+        notes = doctor
+            .look_at_storage(dataset.as_ref(), target.as_ref(), &mut report)
+            .await?;
+    }
+    for note in notes {
+        eprintln!("note: {note}");
+    }
     store.close().await?;
     if args.format == Format::Text {
         println!("{datasets} dataset(s) looked at, {found} thing(s) found, {mended} mended");
@@ -78,6 +113,7 @@ fn print(finding: &Finding, format: Format) {
         });
         match subject {
             Subject::Dataset(slug) => object["dataset"] = json!(slug),
+            Subject::Target(name) => object["storageTarget"] = json!(name),
             Subject::Catalog => {}
         }
         println!("{object}");
@@ -85,6 +121,7 @@ fn print(finding: &Finding, format: Format) {
     }
     match subject {
         Subject::Dataset(slug) => println!("{check}, dataset {slug}"),
+        Subject::Target(name) => println!("{check}, storage target {name}"),
         Subject::Catalog => println!("{check}"),
     }
     for found in &flaw.first {

@@ -47,7 +47,7 @@ enum Command {
     Register(Box<register::RegisterCommand>),
     /// Retention, history and the removal of files.
     Lifecycle(lifecycle::LifecycleArgs),
-    /// Look whether the catalog is sound. Exits with 1 when something was found, and with 2 when it could
+    /// Look whether the catalog is sound, and its files are there. Exits with 1 when something was found, and with 2 when it could
     /// not look.
     Doctor(doctor::DoctorArgs),
     /// Ask a running gateway whether it is ready.

@@ -1,19 +1,24 @@
-//! A look at a live catalog: do its invariants hold, and is anything stuck.
+//! A look at a live catalog: do its invariants hold, is anything stuck, and are the files there.
 //!
 //! It says what is looked at in which order, and what came of it. It holds no SQL: the store asks the questions, each in a state
 //! that does not change meanwhile. It changes nothing unless it is asked to, and then only what is safe whatever else happens.
 
+mod hashes;
+mod storage;
+
 use timestore_entity::dataset::Model as Dataset;
 
 use crate::model::check::Check;
+use crate::model::duration::IsoDuration;
+use crate::storage::Environment;
 use crate::store::dataset::DatasetFilter;
 use crate::store::doctor::Flaw;
-use crate::store::{Page, Result, Store};
+use crate::store::{Clock, Page, Result, Store};
 
 /// What [`Store::stuck_mend`] mends.
 const MENDABLE: [Check; 3] = [Check::DraftOverdue, Check::RunSilent, Check::LeaseEnded];
 
-/// How many datasets are listed at a time.
+/// How many datasets, or storage targets, are listed at a time.
 const PAGE: u32 = 100;
 
 /// What a check found to be wrong with something.
@@ -34,6 +39,8 @@ pub enum Subject {
     Dataset(String),
     /// What belongs to no dataset, or to many.
     Catalog,
+    /// A storage target, by its name.
+    Target(String),
 }
 
 /// Who is told of findings, as soon as they are known.
@@ -43,6 +50,12 @@ pub type Report<'a> = dyn FnMut(Finding) + 'a;
 pub struct Doctor<'a> {
     /// The catalog.
     pub store: &'a Store,
+    /// What tells the time.
+    pub clock: &'a dyn Clock,
+    /// Where credentials are looked up.
+    pub environment: &'a Environment,
+    /// Files that were written later are nobody's business yet: a publisher writes them before it publishes.
+    pub orphans_older_than: IsoDuration,
     /// Whether to mend what can be mended safely.
     pub fix: bool,
 }

@@ -6,12 +6,15 @@
 
 mod bounds;
 mod claims;
+mod files;
 mod history;
 mod intervals;
 mod stuck;
 mod totals;
 mod versions;
 mod walk;
+
+pub use files::{FileKey, NeededFile};
 
 use sea_orm::DatabaseTransaction;
 use timestore_entity::Timestamp;

@@ -83,6 +83,8 @@ async fn it_says_when_it_could_not_look() {
     assert_eq!((code, said.as_str()), (Some(2), ""));
     assert!(error.contains("is not there"), "{error}");
     assert!(!nowhere.exists());
+    let (code, ..) = doctor("sqlite:a", &["--storage-target", "x"]);
+    assert_eq!(code, Some(2), "it asks for --storage");
     let database = TestDatabase::sqlite().await;
     let (code, _, error) = doctor(database.url(), &["--dataset", "nobody"]);
     assert_eq!(code, Some(2));

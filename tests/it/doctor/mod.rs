@@ -3,6 +3,7 @@
 mod command;
 mod live;
 mod records;
+mod storage;
 mod stuck;
 
 use std::sync::Arc;
@@ -12,12 +13,14 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::DatasetId;
 use timestore_gateway::doctor::{Doctor, Finding, Subject};
+use timestore_gateway::storage::Environment;
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::file_removal::{FileRemovalAcknowledge, FileRemovalClaim, Removed};
 use timestore_gateway::store::history::ManifestsExpire;
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
+use timestore_gateway::store::relocate::{PartitionMove, PartitionsRelocate};
 use timestore_gateway::store::snapshot::SnapshotCreate;
-use timestore_gateway::store::{Clock, DatasetRef, ManifestRef, Store};
+use timestore_gateway::store::{Clock, DatasetRef, ManifestRef, StorageTargetRef, Store};
 
 use crate::support::catalog::{ann, at, dataset, file, minute, publish};
 use crate::support::clock::StillClock;
@@ -47,7 +50,7 @@ impl Patient {
         patient
     }
 
-    /// Ten versions, of which the newest three and the second can be read.
+    /// Eleven versions, of which the newest three and the second can be read.
     async fn live_through_everything(&self, id: DatasetId, slug: &str) {
         let path = |name: &str| format!("{slug}/{name}");
         for (n, name) in ["a", "b", "c"].into_iter().enumerate() {
@@ -98,6 +101,7 @@ impl Patient {
         .await;
         self.publish(id, ManifestOperation::Delete, &[&path("short")], Vec::new())
             .await;
+        self.relocate(id, &path("c"), &path("moved/c")).await;
         self.draft(id, &path("waiting"), false).await;
 
         self.expire(id).await;
@@ -157,6 +161,20 @@ impl Patient {
         self.store.snapshot_create(&ann(), pin).await.unwrap();
     }
 
+    async fn relocate(&self, id: DatasetId, from: &str, to: &str) {
+        let relocate = PartitionsRelocate {
+            dataset: DatasetRef::Id(id),
+            moves: vec![PartitionMove {
+                partition: at(from),
+                storage_target: StorageTargetRef::Name("files".to_owned()),
+                file_path: Some(to.to_owned()),
+            }],
+            expected_version: None,
+            idempotency_key: None,
+        };
+        self.store.partitions_relocate(&ann(), relocate).await.unwrap();
+    }
+
     async fn draft(&self, id: DatasetId, path: &str, publish: bool) {
         let create = DraftCreate {
             dataset: DatasetRef::Id(id),
@@ -209,8 +227,14 @@ impl Patient {
 }
 
 /// Looks at the records.
-async fn look(store: &Store, _: &dyn Clock, fix: bool) -> Vec<Finding> {
-    let doctor = Doctor { store, fix };
+async fn look(store: &Store, clock: &dyn Clock, fix: bool) -> Vec<Finding> {
+    let doctor = Doctor {
+        store,
+        clock,
+        environment: &Environment::process(),
+        orphans_older_than: "P1D".parse().unwrap(),
+        fix,
+    };
     let mut findings = Vec::new();
     doctor
         .look_at_records(None, &mut |finding| findings.push(finding))
@@ -224,6 +248,7 @@ fn names(findings: &[Finding]) -> Vec<(String, &'static str)> {
         let subject = match &finding.subject {
             Subject::Dataset(slug) => slug.clone(),
             Subject::Catalog => "catalog".to_owned(),
+            Subject::Target(name) => format!("target {name}"),
         };
         (subject, finding.flaw.check.name())
     };

@@ -25,7 +25,7 @@ const TABLES: [&str; 5] = [
 /// What is done to the catalog, and the checks that find it.
 const DAMAGE: &[(&str, &[&str])] = &[
     (
-        "update timestore.dataset_heads set latest_version = 11 where dataset_id = {weather}",
+        "update timestore.dataset_heads set latest_version = 12 where dataset_id = {weather}",
         &["version-gap"],
     ),
     (
@@ -46,7 +46,7 @@ const DAMAGE: &[(&str, &[&str])] = &[
         &["schema-version-gap"],
     ),
     (
-        "update timestore.manifests set expired_at = published_at where dataset_id = {weather} and version = 10",
+        "update timestore.manifests set expired_at = published_at where dataset_id = {weather} and version = 11",
         &["newest-expired"],
     ),
     (
@@ -191,6 +191,10 @@ async fn many_findings_are_counted_and_the_first_are_said(database: TestDatabase
     let patient = Patient::new(&database).await;
     patient
         .harm("update timestore.manifests set total_rows = 1000 + version where dataset_id = {weather}")
+        .await;
+    // Damage does not mend by itself when the dataset is archived.
+    patient
+        .harm("update timestore.datasets set status = 'inactive' where slug = 'weather'")
         .await;
     let findings = super::look(&patient.store, &*patient.clock, false).await;
     assert_eq!(
