@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod cli;
+pub mod doctor;
 pub mod graphql;
 pub mod http;
 pub mod lifecycle;

@@ -12,11 +12,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     timestore_gateway::telemetry::init(cli.log);
+    let failure = cli.failure();
     match cli.run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", story(&error));
-            ExitCode::FAILURE
+            failure
         }
     }
 }

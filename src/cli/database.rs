@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use timestore_migration::Migrator;
 
@@ -88,8 +88,26 @@ impl DatabaseArgs {
             migrator.check().await?;
         }
         migrator.close().await?;
-        let connections = backend::connect(&database, self.database_connections).await;
-        let connections = connections.with_context(|| format!("{} cannot be opened", describe(&database)))?;
+        self.connect(&database).await
+    }
+
+    /// Opens the catalog without making or migrating anything: its tables must be up to date.
+    pub async fn open_as_it_is(&self) -> anyhow::Result<Store> {
+        let database = self.database()?;
+        if let Database::Sqlite(path) = &database
+            && !tokio::fs::try_exists(path).await?
+        {
+            bail!("{} is not there", describe(&database));
+        }
+        let migrator = self.migrator().await?;
+        migrator.check().await?;
+        migrator.close().await?;
+        self.connect(&database).await
+    }
+
+    async fn connect(&self, database: &Database) -> anyhow::Result<Store> {
+        let connections = backend::connect(database, self.database_connections).await;
+        let connections = connections.with_context(|| format!("{} cannot be opened", describe(database)))?;
         Ok(Store::new(connections, Arc::new(SystemClock)))
     }
 }

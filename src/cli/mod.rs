@@ -1,6 +1,7 @@
 //! The command line: one file a command, each with a `run` of its own.
 
 mod database;
+mod doctor;
 mod health;
 mod lifecycle;
 mod migrate;
@@ -9,6 +10,8 @@ mod retention;
 mod schedule;
 mod schema;
 mod serve;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -45,21 +48,34 @@ enum Command {
     Register(Box<register::RegisterCommand>),
     /// Retention, history and the removal of files.
     Lifecycle(lifecycle::LifecycleArgs),
+    /// Look whether the catalog is sound, and its files are there. Exits with 1 when something was found, and with 2 when it could
+    /// not look.
+    Doctor(doctor::DoctorArgs),
     /// Ask a running gateway whether it is ready.
     Health(health::HealthArgs),
 }
 
 impl Cli {
-    /// Runs the command.
-    pub async fn run(self) -> anyhow::Result<()> {
+    /// What the process exits with when the command fails. To `doctor`, 1 means that it found something.
+    pub fn failure(&self) -> ExitCode {
         match self.command {
+            Command::Doctor(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Runs the command, and says what to exit with.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Doctor(args) => return doctor::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Migrate(args) => migrate::run(args).await,
             Command::Schema => schema::run(),
             Command::Register(args) => register::run(*args).await,
             Command::Lifecycle(args) => lifecycle::run(args).await,
             Command::Health(args) => health::run(args).await,
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

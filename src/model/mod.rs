@@ -22,3 +22,5 @@ pub mod bloom;
 pub mod coverage;
 
 pub mod retention;
+
+pub mod check;

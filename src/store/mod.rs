@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod dataset;
 pub mod dataset_write;
 pub mod diff;
+pub mod doctor;
 pub mod draft;
 pub mod error;
 pub mod file_removal;

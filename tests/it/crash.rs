@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
+use timestore_gateway::doctor::{Doctor, Finding};
+use timestore_gateway::storage::Environment;
 use timestore_gateway::store::{DatasetRef, Store};
 
 use crate::support::app::App;
@@ -51,6 +53,11 @@ async fn nothing_is_lost_and_nothing_is_left_however_often_it_is_killed(database
 
     let store = database.store().await;
     let named = named(&store, &base).await;
+    for name in DATASETS {
+        let dataset = DatasetRef::Slug(name.to_owned());
+        let dataset = store.dataset_find(&dataset).await.unwrap().unwrap();
+        assert_eq!(store.dataset_flaws(&dataset).await.unwrap(), [], "{name}");
+    }
     let known: BTreeSet<String> = texts(
         &writer,
         "select file_path from timestore.partitions union select file_path from timestore.file_removals where done_at is null",
@@ -86,6 +93,24 @@ async fn nothing_is_lost_and_nothing_is_left_however_often_it_is_killed(database
     assert_eq!(files, named);
     let open = "select file_path from timestore.file_removals where done_at is null";
     assert_eq!(texts(&writer, open).await, BTreeSet::new());
+    assert_eq!(findings(&gateways).await, []);
+}
+
+/// What the doctor finds in the records and on disk.
+async fn findings(gateways: &Gateways) -> Vec<Finding> {
+    let doctor = Doctor {
+        store: &gateways.store,
+        clock: &*gateways.clock,
+        environment: &Environment::process(),
+        orphans_older_than: "PT0S".parse().unwrap(),
+        fix: false,
+    };
+    let mut findings = Vec::new();
+    let mut report = |finding| findings.push(finding);
+    doctor.look_at_records(None, &mut report).await.unwrap();
+    let notes = doctor.look_at_storage(None, None, &mut report).await.unwrap();
+    assert_eq!(notes, Vec::<String>::new());
+    findings
 }
 
 /// The files that versions name which can be read; each is there, as it was written.

@@ -10,9 +10,11 @@ use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::ManifestOperation;
 use timestore_gateway::store::diff::{DiffKey, Side};
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
+use timestore_gateway::store::history::ManifestsExpire;
 use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
-use timestore_gateway::store::{DatasetRef, Page, Store, StoreError};
+use timestore_gateway::store::snapshot::SnapshotCreate;
+use timestore_gateway::store::{DatasetRef, ManifestRef, Page, Store, StoreError};
 
 use crate::support::catalog::{ann, at, dataset, file, minute, publish};
 use crate::support::database::TestDatabase;
@@ -114,7 +116,33 @@ impl<'a> History<'a> {
             for (from, to) in [(1, self.versions.len() - 1), (self.versions.len() / 2, 1)] {
                 self.compare_difference(from, to).await;
             }
+            assert_eq!(self.store.dataset_flaws(&self.dataset).await.unwrap(), []);
+            self.forget().await;
+            assert_eq!(self.store.dataset_flaws(&self.dataset).await.unwrap(), []);
         });
+    }
+
+    /// Expires all versions but the newest and one in the middle, and queues their files.
+    async fn forget(&self) {
+        let store = self.store.clone().with_read_grace(chrono::Duration::zero());
+        let middle = i32::try_from(self.versions.len() / 2).unwrap();
+        let pin = SnapshotCreate {
+            dataset: DatasetRef::Id(self.dataset.id),
+            name: "middle".to_owned(),
+            at: Some(ManifestRef::Version(middle)),
+            description: None,
+            expires_at: None,
+        };
+        // There may be no version at all.
+        drop(store.snapshot_create(&ann(), pin).await);
+        for _ in 0..2 {
+            let expire = ManifestsExpire {
+                dataset: DatasetRef::Id(self.dataset.id),
+                keep_versions: Some(1),
+                max_version_age: None,
+            };
+            store.manifests_expire(&ann(), expire).await.unwrap();
+        }
     }
 
     fn current(&self) -> &Files {

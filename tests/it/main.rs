@@ -13,6 +13,7 @@ mod concurrency;
 mod conflicts;
 mod crash;
 mod dataset;
+mod doctor;
 mod draft;
 mod erd;
 mod errors;

@@ -16,8 +16,8 @@ pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail halfway for want of it.
@@ -27,6 +27,24 @@ pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransac
         ..TransactionOptions::default()
     };
     writer.begin_with_options(options).await
+}
+
+/// Begins a transaction that only reads, and sees the same state of the catalog however long it lasts. It keeps nobody from
+/// writing, and nobody's claim or feed waits for it.
+pub(super) async fn begin_snapshot(reader: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = match reader.get_database_backend() {
+        DbBackend::Postgres => TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        },
+        // What a deferred transaction sees is settled by its first statement.
+        _ => TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+            ..TransactionOptions::default()
+        },
+    };
+    reader.begin_with_options(options).await
 }
 
 /// A condition on `changes` that holds for the rows that no transaction still under way can come before.

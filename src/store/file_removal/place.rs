@@ -7,21 +7,24 @@ pub(in crate::store) const LEASED: &str =
 
 /// Common table expressions to follow one called `given`, which has a `storage_target_id`, a `file_path` and `columns`. The last,
 /// `place`, has for each given file every target and path that lead to it, and its `columns`.
-///
-/// Bases are compared as they are written, a plain directory as the `file://` URI of it. Targets are few, and most are kin to
-/// themselves only.
 pub(in crate::store) fn places(columns: &[&str]) -> String {
     let columns: String = columns.iter().map(|column| format!("given.{column}, ")).collect();
     format!(
-        "base as (select id, case when base_uri like '/%' then 'file://' else '' end || base_uri \
-         || case when base_uri like '%/' then '' else '/' end as uri from timestore.storage_targets), \
-         kin as (select one.id as target_id, other.id as storage_target_id, \
-         substr(one.uri, length(other.uri) + 1) as above, substr(other.uri, length(one.uri) + 1) as below \
-         from base as one cross join base as other \
-         where substr(one.uri, 1, length(other.uri)) = other.uri or substr(other.uri, 1, length(one.uri)) = one.uri), \
-         place as (select {columns}kin.storage_target_id, \
+        "{KIN}, place as (select {columns}kin.storage_target_id, \
          kin.above || substr(given.file_path, length(kin.below) + 1) as file_path from given cross join kin \
          where kin.target_id = given.storage_target_id \
          and substr(given.file_path, 1, length(kin.below)) = kin.below)"
     )
 }
+
+/// Common table expressions, the last of which, `kin`, has the pairs of targets of which one leads to files of the other: a path
+/// of `target_id` that begins with `below` is, with `above` in its stead, a path of `storage_target_id`.
+///
+/// Bases are compared as they are written, a plain directory as the `file://` URI of it. Targets are few, and most are kin to
+/// themselves only.
+pub(in crate::store) const KIN: &str = "base as (select id, case when base_uri like '/%' then 'file://' else '' end || base_uri \
+     || case when base_uri like '%/' then '' else '/' end as uri from timestore.storage_targets), \
+     kin as (select one.id as target_id, other.id as storage_target_id, \
+     substr(one.uri, length(other.uri) + 1) as above, substr(other.uri, length(one.uri) + 1) as below \
+     from base as one cross join base as other \
+     where substr(one.uri, 1, length(other.uri)) = other.uri or substr(other.uri, 1, length(one.uri)) = one.uri)";

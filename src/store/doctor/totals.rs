@@ -1,0 +1,42 @@
+//! The totals of manifests, made again from their files: what came up to a version, less what went. One pass over the files,
+//! however many versions there are.
+//!
+//! Files that are gone were in no version that can be read, and neither came nor went as far as those are concerned.
+
+use super::Examination;
+use crate::model::check::Check;
+use crate::store::Result;
+
+pub(super) async fn examine_in_txn(of: &mut Examination<'_>) -> Result<()> {
+    of.look(Check::Totals, |_, dataset| totals(dataset)).await
+}
+
+fn totals(dataset: &str) -> String {
+    let change = |end: &str, sign: &str| {
+        format!(
+            "select {end}_version as version, {sign}count(*) as files, {sign}sum(row_count) as row_count, \
+             {sign}sum(file_size_bytes) as bytes from timestore.partitions \
+             where dataset_id = {dataset} and {end}_version is not null group by {end}_version"
+        )
+    };
+    let running = |sum: &str| format!("sum(sum({sum})) over (order by version) as {sum}");
+    let said = |of: &str, [files, rows, bytes]: [&str; 3]| {
+        format!("{of}.{files} || ' files, ' || {of}.{rows} || ' rows, ' || {of}.{bytes} || ' bytes'")
+    };
+    format!(
+        "with change as ({} union all {} \
+         union all select version, 0, 0, 0 from timestore.manifests where dataset_id = {dataset}), \
+         summed as (select version, {}, {}, {} from change group by version) \
+         select 'version ' || manifest.version || ' says ' || {} || ', and has ' || {} as found, manifest.version as place \
+         from timestore.manifests as manifest join summed on summed.version = manifest.version \
+         where manifest.dataset_id = {dataset} and manifest.expired_at is null and (manifest.partition_count <> summed.files \
+         or manifest.total_rows <> summed.row_count or manifest.total_bytes <> summed.bytes)",
+        change("added", ""),
+        change("removed", "-"),
+        running("files"),
+        running("row_count"),
+        running("bytes"),
+        said("manifest", ["partition_count", "total_rows", "total_bytes"]),
+        said("summed", ["files", "row_count", "bytes"]),
+    )
+}
