@@ -16,7 +16,7 @@ pub(super) async fn examine_in_txn(of: &mut Examination<'_>) -> Result<()> {
             dataset,
             "storage_target_id, file_path",
             "file_path",
-            "(select name from timestore.storage_targets where id = storage_target_id) || ': ' || file_path",
+            "coalesce((select name from timestore.storage_targets where id = storage_target_id), '?') || ': ' || file_path",
         )
     })
     .await?;
