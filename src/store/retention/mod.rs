@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use serde_json::json;
 use timestore_entity::enums::ManifestOperation;
 
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::publish::Published;
 use super::publish::idempotency::Key;
 use super::publish::plan::{Plan, Removals};
@@ -53,8 +53,7 @@ impl Store {
     /// stopped, unless it has the same key.
     pub async fn retention_apply(&self, by: &Requester, input: RetentionApply) -> Result<RetentionApplied> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
-        let head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
         let now = self.clock.now();
         let rules = Rules::from(&self.effective_policy_in_txn(&transaction, dataset.id).await?);
         let limits = rules.limits(now);
