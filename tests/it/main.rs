@@ -13,6 +13,8 @@ mod concurrency;
 mod conflicts;
 mod crash;
 mod dataset;
+mod dataset_delete;
+mod dataset_delete_race;
 mod draft;
 mod erd;
 mod errors;
