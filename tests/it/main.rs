@@ -9,6 +9,7 @@ mod support;
 
 mod audit_event;
 mod changes;
+mod cold_storage;
 mod concurrency;
 mod conflicts;
 mod crash;

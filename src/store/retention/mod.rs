@@ -3,6 +3,7 @@
 //! The order of age is total (latest row, then id), so that whatever the rules are, the files that go are a prefix of it: the
 //! preview and the steps that apply a policy walk the same list and ask the same question of each file.
 
+mod cold;
 mod oldest;
 mod preview;
 mod rules;
@@ -18,6 +19,7 @@ use super::publish::idempotency::Key;
 use super::publish::plan::{Plan, Removals};
 use super::{DatasetRef, Result, Store};
 use crate::auth::Requester;
+pub use cold::ColdStorageDue;
 use oldest::OldestFirst;
 pub use preview::{Going, Hold, RetentionPreview, Tally};
 pub use rules::{Rule, Rules};
