@@ -15,6 +15,7 @@ use crate::store::audit_event::AuditEventFilter;
 use crate::store::dataset::DatasetFilter;
 use crate::store::file_removal::FileRemovalFilter;
 use crate::store::lifecycle_run::LifecycleRunFilter;
+use crate::store::retention::ColdStorageDue;
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::{Page, Rows};
 
@@ -134,6 +135,8 @@ pub enum Count {
     LifecycleRuns(LifecycleRunFilter),
     /// The change feed.
     Changes,
+    /// The files that should move to the cold storage target.
+    ColdStorage(ColdStorageDue),
     /// So many.
     Known(u64),
     /// The audit events that a filter lets through.
@@ -145,6 +148,7 @@ impl Count {
         let count = match self {
             Self::Datasets(filter) => ctx.store().dataset_count(filter).await?,
             Self::StorageTargets(kind) => ctx.store().storage_target_count(*kind).await?,
+            Self::ColdStorage(due) => ctx.store().cold_storage_tally(due).await?.files.unsigned_abs(),
             Self::Known(count) => *count,
             Self::FileRemovals(filter) => ctx.store().file_removal_count(filter).await?,
             Self::LifecycleRuns(filter) => ctx.store().lifecycle_run_count(filter).await?,

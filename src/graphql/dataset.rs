@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use timestore_entity::dataset::Model;
 use timestore_entity::dataset_head::Model as Head;
 
+use super::cold_storage::ColdStorageDue;
 use super::connection::{Connection, Count, Listed};
 use super::context::ContextExt;
 use super::enums::{CompatibilityMode, DatasetStatus, FileFormat};
@@ -264,6 +265,21 @@ impl Dataset {
             .store()
             .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
         Ok(effective.into())
+    }
+
+    /// Which of its files should move to the cold storage target; null where its effective policy has no `coldStorageAfter`.
+    async fn cold_storage_due(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this instant; now when omitted.")] at: Option<DateTime>,
+    ) -> Result<Option<ColdStorageDue>> {
+        let policy = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        let effective = ctx
+            .store()
+            .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
+        let head = self.head(ctx).await?;
+        let due = ctx.store().cold_storage_due(&effective, &head, at.map(|at| at.0));
+        Ok(due.map(ColdStorageDue))
     }
 
     /// How far its sources have come, by source.

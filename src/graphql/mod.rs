@@ -38,6 +38,8 @@ pub mod snapshot;
 pub mod retention_policy;
 mod retention_preview;
 
+mod cold_storage;
+
 pub mod file_removal;
 
 pub mod lifecycle_run;

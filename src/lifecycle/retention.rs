@@ -66,20 +66,13 @@ impl Lifecycle<'_> {
     async fn let_go(&self, dataset: &Dataset, progress: &Progress<'_>) -> Result<()> {
         progress.report().datasets += 1;
         while !progress.is_over() {
-            let heads = self.store.dataset_heads(&[dataset.id]).await?;
-            let before = heads.get(&dataset.id).map_or(0, |head| head.latest_version);
             let apply = RetentionApply {
                 dataset: DatasetRef::Id(dataset.id),
                 expected_version: None,
                 idempotency_key: None,
             };
             let applied = self.store.retention_apply(&self.by, apply).await?;
-            let new = applied
-                .published
-                .manifest
-                .filter(|manifest| manifest.version > before);
-            progress.report().dropped_files +=
-                new.map_or(0, |manifest| manifest.removed_count.unsigned_abs().into());
+            progress.report().dropped_files += applied.dropped;
             if applied.complete {
                 break;
             }

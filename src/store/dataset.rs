@@ -1,7 +1,11 @@
-//! Datasets and their heads, read. See [`super::dataset_write`] for how they change.
+//! Datasets and their heads, read and locked. See [`super::dataset_write`] for how they change.
+//!
+//! Whoever locks more than one row of a dataset does so in this order: the dataset, its drafts by id, its head. What is found
+//! and then locked may have been deleted in between, and is not found then.
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use timestore_entity::dataset::{Column, Entity, Model as Dataset};
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
@@ -149,6 +153,18 @@ pub(super) async fn dataset_get_in_txn(
     Ok(found.ok_or_else(|| dataset_not_found(dataset))?)
 }
 
+/// The dataset that a mutation names at `dataset`, and must exist, locked until the end of the transaction. No lock but
+/// [`LockType::Update`] keeps publishers waiting.
+pub(super) async fn dataset_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: &DatasetRef,
+    lock: LockType,
+) -> Result<Dataset> {
+    let found = dataset_get_in_txn(transaction, dataset).await?;
+    let locked = Entity::find_by_id(found.id).lock(lock).one(transaction).await?;
+    Ok(locked.ok_or_else(|| dataset_not_found(dataset))?)
+}
+
 /// The fault of a mutation that names a dataset that is not there.
 pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
     match dataset {
@@ -169,16 +185,25 @@ pub(super) async fn head_get(connection: &impl ConnectionTrait, id: DatasetId) -
     head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
 }
 
-/// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here.
+/// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here. None where the dataset
+/// was deleted while they did.
 pub(super) async fn head_lock_in_txn(
     transaction: &DatabaseTransaction,
     id: DatasetId,
-) -> Result<DatasetHead> {
-    let head = dataset_head::Entity::find_by_id(id)
-        .lock_exclusive()
-        .one(transaction)
-        .await?;
-    head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
+) -> Result<Option<DatasetHead>> {
+    let select = dataset_head::Entity::find_by_id(id).lock_exclusive();
+    Ok(select.one(transaction).await?)
+}
+
+/// The dataset that a mutation names at `dataset`, and must exist, and its head, which is locked until the end of the
+/// transaction.
+pub(super) async fn dataset_get_with_head_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    dataset: &DatasetRef,
+) -> Result<(Dataset, DatasetHead)> {
+    let found = dataset_get_in_txn(transaction, dataset).await?;
+    let head = head_lock_in_txn(transaction, found.id).await?;
+    Ok((found, head.ok_or_else(|| dataset_not_found(dataset))?))
 }
 
 fn escape_like(text: &str) -> String {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::ManifestOperation;
@@ -11,7 +12,7 @@ use timestore_entity::manifest;
 use timestore_entity::manifest_draft::{ActiveModel, Entity, Model as ManifestDraft};
 use timestore_entity::schema_version::Fields;
 
-use super::dataset::{dataset_find_in_txn, dataset_get_in_txn};
+use super::dataset::{dataset_find_in_txn, dataset_get_in_txn, dataset_lock_in_txn};
 use super::faults::Faults;
 use super::keyed::rows_by_id;
 use super::publish::additions::check_additions_in_txn;
@@ -97,7 +98,8 @@ impl Store {
     /// Begins a draft.
     pub async fn draft_create(&self, by: &Requester, input: DraftCreate) -> Result<ManifestDraft> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
+        // The dataset cannot be deleted before its new draft can be seen.
+        let dataset = dataset_lock_in_txn(&transaction, &input.dataset, LockType::Share).await?;
         let mut faults = Faults::default();
         use ManifestOperation::{Append, Compact, Delete, Replace};
         if !matches!(input.operation, Append | Compact | Delete | Replace) {

@@ -1,6 +1,6 @@
 //! What can go wrong in the store: refusals, which a caller can expect and react to, and failures, which it cannot.
 
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, FromQueryResult, RuntimeErr, sqlx};
 use timestore_entity::Timestamp;
 
 use crate::model::compatibility::{Plan, Reason};
@@ -84,6 +84,11 @@ pub enum FaultKind {
     },
     /// The dataset is archived.
     DatasetInactive,
+    /// Snapshots pin versions of the dataset, so that it cannot be deleted.
+    DatasetPinned {
+        /// The first of them, by name.
+        snapshots: Vec<Pin>,
+    },
     /// The fields cannot follow the dataset's.
     SchemaIncompatible {
         /// Why not.
@@ -127,6 +132,17 @@ pub struct NotLive {
     pub removed_version: Option<i32>,
     /// Who published that version.
     pub removed_by: Option<String>,
+}
+
+/// A snapshot that pins a version.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Pin {
+    /// Its name.
+    pub name: String,
+    /// The version.
+    pub version: i32,
+    /// When it stops pinning.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Fault {

@@ -17,7 +17,7 @@ use timestore_entity::enums::{ChangeKind, DatasetStatus};
 use timestore_entity::ids::{DatasetId, PartitionId};
 
 use super::backend::{Column, Sql, in_relation, relations};
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::faults::Faults;
 use super::retention::Rules;
 use super::trail::Trail;
@@ -65,8 +65,7 @@ impl Store {
     /// Bounded: what is left is the next step's. Under the lock of the head, so that nobody can pin or publish meanwhile.
     pub async fn manifests_expire(&self, by: &Requester, input: ManifestsExpire) -> Result<ManifestsExpired> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
-        let head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
         let now = self.clock.now();
         let mut faults = Faults::default();
         if input.keep_versions.is_some_and(|versions| versions < 1) {
@@ -403,7 +402,7 @@ pub(super) async fn queue_in_txn(
 
 /// Another row of the same dataset and file, or null. Each case has a partial index of its own, and is a scalar subquery, which no
 /// database turns into a join: however little it knows of the files, it looks each of them up.
-fn later(case: &str) -> String {
+pub(super) fn later(case: &str) -> String {
     format!(
         "(select 1 from timestore.partitions as later where later.dataset_id = child.dataset_id \
          and later.storage_target_id = child.storage_target_id and later.file_path = child.file_path and {case} limit 1)"

@@ -8,7 +8,7 @@ use timestore_entity::ids::DatasetId;
 use timestore_entity::manifest::{Entity, Model as Manifest};
 
 use super::backend::{Column, FirstOfEach, Relation, Sql, first_of_each, in_relation, relations};
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::keyed::{DatasetList, group, pages_by_dataset, rows_by_number};
 use super::schema_version::SchemaVersionKey;
 use super::{DatasetRef, Fault, ManifestRef, Page, Result, Rows, Store};
@@ -132,8 +132,7 @@ impl Store {
         let key = naming::idempotency_key(idempotency_key)
             .map_err(|message| Fault::invalid(&["idempotencyKey"], message))?;
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, dataset).await?;
-        head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, dataset).await?;
         let record = idempotency_record::Entity::find_by_id((dataset.id, key))
             .one(&transaction)
             .await?;

@@ -9,6 +9,7 @@ pub mod change;
 pub mod clock;
 pub mod coverage;
 pub mod dataset;
+pub mod dataset_delete;
 pub mod dataset_write;
 pub mod diff;
 pub mod doctor;

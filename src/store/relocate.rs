@@ -62,7 +62,9 @@ impl Store {
             return Err(faults.into_inner().into());
         };
         faults.finish()?;
-        head_lock_in_txn(&transaction, dataset.id).await?;
+        head_lock_in_txn(&transaction, dataset.id)
+            .await?
+            .ok_or_else(|| dataset_not_found(&input.dataset))?;
         let request = json!({ "moves": &input.moves, "expectedVersion": input.expected_version });
         let key = Key::new(input.idempotency_key, "relocatePartitions", &request);
         let mut faults = Faults::default();

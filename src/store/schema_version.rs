@@ -68,12 +68,16 @@ impl Store {
         if let Some(description) = &input.description {
             faults.check(&["description"], crate::model::naming::description(description));
         }
-        let Some(dataset) = dataset_find_in_txn(&transaction, &input.dataset).await? else {
+        let dataset = dataset_find_in_txn(&transaction, &input.dataset).await?;
+        let head = match &dataset {
+            Some(dataset) => head_lock_in_txn(&transaction, dataset.id).await?,
+            None => None,
+        };
+        let Some((dataset, mut head)) = dataset.zip(head) else {
             faults.push(dataset_not_found(&input.dataset));
             check_schema_fields(&input.fields, &["fields"], &mut faults);
             return Err(faults.into_inner().into());
         };
-        let mut head = head_lock_in_txn(&transaction, dataset.id).await?;
         let newest = newest_in_txn(&transaction, dataset.id).await?;
         let compatibility = newest.map(|newest| compare(&newest.fields.0, &input.fields));
         let fields = SchemaRef::Fields(input.fields);

@@ -11,7 +11,7 @@ use timestore_entity::ids::{DatasetId, SnapshotId};
 use timestore_entity::manifest::Model as Manifest;
 use timestore_entity::snapshot::{ActiveModel, Column, Entity, Model as Snapshot};
 
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_id};
 use super::manifest::manifests_resolve_in_txn;
@@ -42,9 +42,8 @@ impl Store {
     /// Pins a version. Creating the same snapshot again returns it.
     pub async fn snapshot_create(&self, by: &Requester, input: SnapshotCreate) -> Result<Snapshot> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
         // Under the lock of the head, history cannot expire meanwhile.
-        let head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
         let now = self.clock.now();
         let mut faults = Faults::default();
         let name = faults
@@ -105,8 +104,7 @@ impl Store {
         name: &str,
     ) -> Result<Snapshot> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, dataset).await?;
-        head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, dataset).await?;
         let not_found = || {
             Fault::not_found(
                 &["name"],

@@ -9,10 +9,13 @@ mod support;
 
 mod audit_event;
 mod changes;
+mod cold_storage;
 mod concurrency;
 mod conflicts;
 mod crash;
 mod dataset;
+mod dataset_delete;
+mod dataset_delete_race;
 mod doctor;
 mod draft;
 mod erd;

@@ -91,6 +91,11 @@ async fn every_mutation_leaves_its_trail(database: TestDatabase) {
             json!({ "dataset": slug("weather") }),
             Some("dataset_archived"),
         ),
+        (
+            "deleteDataset",
+            json!({ "dataset": slug("weather"), "confirmSlug": "weather" }),
+            Some("dataset_deleted"),
+        ),
     ];
     let (mut actions, mut kinds) = (Vec::new(), Vec::new());
     for (mutation, input, kind) in steps {
@@ -172,6 +177,12 @@ async fn a_refusal_is_recorded_with_who_what_and_why(database: TestDatabase) {
             json!({ "dataset": slug("Other") }),
             &json!("other"),
             "NOT_FOUND",
+        ),
+        (
+            "deleteDataset",
+            json!({ "dataset": slug("weather"), "confirmSlug": "other" }),
+            &weather,
+            "INVALID_INPUT",
         ),
         (
             "createSchemaVersion",

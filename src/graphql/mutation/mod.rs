@@ -3,6 +3,7 @@
 //! A payload holds the result, null when the request was refused, and `userErrors`: see [`super::user_error`].
 
 mod dataset;
+mod dataset_delete;
 mod draft;
 mod file_removal;
 mod lifecycle_run;
@@ -24,6 +25,7 @@ use async_graphql::MergedObject;
 pub struct Mutation(
     storage_target::StorageTargetMutation,
     dataset::DatasetMutation,
+    dataset_delete::DatasetDeleteMutation,
     schema_version::SchemaVersionMutation,
     manifest::ManifestMutation,
     draft::DraftMutation,

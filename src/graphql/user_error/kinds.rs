@@ -5,7 +5,7 @@ use async_graphql::SimpleObject;
 use super::UserErrorCode;
 use crate::graphql::compatibility::{CompatibilityPlan, CompatibilityReason};
 use crate::graphql::scalar::{BigInt, DateTime};
-use crate::store::error::{Duplicate, NotLive};
+use crate::store::error::{Duplicate, NotLive, Pin};
 
 /// A type with the fields of the interface before its own, and a constructor that knows its code.
 macro_rules! user_error {
@@ -77,6 +77,13 @@ user_error!(
     DatasetInactive {}
 );
 user_error!(
+    /// Snapshots that have not run out pin versions of the dataset, so that it cannot be deleted.
+    DatasetPinned {
+        /// These snapshots, by name: the first 100.
+        snapshots: Vec<PinningSnapshot>,
+    }
+);
+user_error!(
     /// The fields cannot follow those of the dataset in its compatibility mode.
     SchemaIncompatible {
         /// Every difference that keeps them from it.
@@ -126,6 +133,17 @@ pub struct NotLivePartition {
     pub removed_by: Option<String>,
 }
 
+/// A snapshot that pins a version.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PinningSnapshot {
+    /// The name of the snapshot.
+    pub name: String,
+    /// The version that it pins.
+    pub version: i32,
+    /// When it stops pinning; null: never.
+    pub expires_at: Option<DateTime>,
+}
+
 impl From<Duplicate> for DuplicatePartition {
     fn from(
         Duplicate {
@@ -155,6 +173,22 @@ impl From<NotLive> for NotLivePartition {
             file_path,
             removed_in: removed_version,
             removed_by,
+        }
+    }
+}
+
+impl From<Pin> for PinningSnapshot {
+    fn from(
+        Pin {
+            name,
+            version,
+            expires_at,
+        }: Pin,
+    ) -> Self {
+        Self {
+            name,
+            version,
+            expires_at: expires_at.map(Into::into),
         }
     }
 }

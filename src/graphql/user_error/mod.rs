@@ -70,6 +70,8 @@ pub enum UserError {
     PartitionsNotLive(PartitionsNotLive),
     /// The dataset is archived.
     DatasetInactive(DatasetInactive),
+    /// The dataset cannot be deleted.
+    DatasetPinned(DatasetPinned),
     /// The fields do not fit.
     SchemaIncompatible(SchemaIncompatible),
     /// The record was changed.
@@ -97,6 +99,8 @@ pub enum UserErrorCode {
     PartitionsNotLive,
     /// The dataset is archived, and takes no publishes. The type is `DatasetInactive`.
     DatasetInactive,
+    /// Snapshots pin versions of the dataset, so that it cannot be deleted. The type is `DatasetPinned`.
+    DatasetPinned,
     /// The fields cannot follow those of the dataset. The type is `SchemaIncompatible`.
     SchemaIncompatible,
     /// The record was changed since the expected revision. The type is `RevisionConflict`.
@@ -143,6 +147,10 @@ impl From<Fault> for UserError {
                 PartitionsNotLive::new(path, message, partitions, rebasable).into()
             }
             FaultKind::DatasetInactive => DatasetInactive::new(path, message).into(),
+            FaultKind::DatasetPinned { snapshots } => {
+                let snapshots = snapshots.into_iter().map(Into::into).collect();
+                DatasetPinned::new(path, message, snapshots).into()
+            }
             FaultKind::SchemaIncompatible { reasons, plan } => {
                 let reasons = reasons.into_iter().map(Into::into).collect();
                 SchemaIncompatible::new(path, message, reasons, plan.into()).into()
@@ -166,6 +174,7 @@ impl From<&FaultKind> for UserErrorCode {
             FaultKind::DuplicatePartitions { .. } => Self::DuplicatePartitions,
             FaultKind::PartitionsNotLive { .. } => Self::PartitionsNotLive,
             FaultKind::DatasetInactive => Self::DatasetInactive,
+            FaultKind::DatasetPinned { .. } => Self::DatasetPinned,
             FaultKind::SchemaIncompatible { .. } => Self::SchemaIncompatible,
             FaultKind::RevisionConflict { .. } => Self::RevisionConflict,
             FaultKind::IdempotencyMismatch => Self::IdempotencyMismatch,

@@ -17,7 +17,7 @@ use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
 use crate::store::backend::Sql;
-use crate::store::dataset::head_lock_in_txn;
+use crate::store::dataset::{dataset_not_found, head_lock_in_txn};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
@@ -78,7 +78,11 @@ impl Store {
         mut plan: Plan,
         mut faults: Faults,
     ) -> Result<Prepared> {
-        let head = head_lock_in_txn(transaction, dataset.id).await?;
+        let Some(head) = head_lock_in_txn(transaction, dataset.id).await? else {
+            let missing = dataset_not_found(&plan.dataset);
+            faults.extend(plan.check_alone(Some(missing)));
+            return Ok(Prepared::Refused(faults.into_inner()));
+        };
         let now = self.clock.now();
         if let Some(key) = &plan.idempotency
             && let Some(replay) = key.replay_in_txn(transaction, &dataset, now, &mut faults).await?

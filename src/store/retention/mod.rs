@@ -3,6 +3,7 @@
 //! The order of age is total (latest row, then id), so that whatever the rules are, the files that go are a prefix of it: the
 //! preview and the steps that apply a policy walk the same list and ask the same question of each file.
 
+mod cold;
 mod oldest;
 mod preview;
 mod rules;
@@ -12,12 +13,13 @@ use std::collections::HashSet;
 use serde_json::json;
 use timestore_entity::enums::ManifestOperation;
 
-use super::dataset::{dataset_get_in_txn, head_lock_in_txn};
+use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::publish::Published;
 use super::publish::idempotency::Key;
 use super::publish::plan::{Plan, Removals};
 use super::{DatasetRef, Result, Store};
 use crate::auth::Requester;
+pub use cold::ColdStorageDue;
 use oldest::OldestFirst;
 pub use preview::{Going, Hold, RetentionPreview, Tally};
 pub use rules::{Rule, Rules};
@@ -41,6 +43,8 @@ pub struct RetentionApply {
 pub struct RetentionApplied {
     /// What was published; where nothing had to go, the current manifest.
     pub published: Published,
+    /// How many files it dropped now; 0 where the answer is that to an earlier request.
+    pub dropped: u64,
     /// Whether nothing more has to go.
     pub complete: bool,
 }
@@ -53,8 +57,7 @@ impl Store {
     /// stopped, unless it has the same key.
     pub async fn retention_apply(&self, by: &Requester, input: RetentionApply) -> Result<RetentionApplied> {
         let transaction = self.begin().await?;
-        let dataset = dataset_get_in_txn(&transaction, &input.dataset).await?;
-        let head = head_lock_in_txn(&transaction, dataset.id).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
         let now = self.clock.now();
         let rules = Rules::from(&self.effective_policy_in_txn(&transaction, dataset.id).await?);
         let limits = rules.limits(now);
@@ -75,7 +78,7 @@ impl Store {
                 doomed.insert(file.id);
             }
         }
-        let nothing = doomed.is_empty();
+        let found = doomed.len() as u64;
         let request = json!({ "expectedVersion": input.expected_version });
         let plan = Plan {
             operation: ManifestOperation::Retention,
@@ -87,7 +90,14 @@ impl Store {
         let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
         transaction.commit().await?;
         // What was published before leaves to do what was found now.
-        let complete = if published.replayed { nothing } else { complete };
-        Ok(RetentionApplied { published, complete })
+        let (dropped, complete) = match published.replayed {
+            true => (0, found == 0),
+            false => (found, complete),
+        };
+        Ok(RetentionApplied {
+            published,
+            dropped,
+            complete,
+        })
     }
 }

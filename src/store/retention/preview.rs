@@ -17,7 +17,7 @@ use crate::store::visible::position;
 use crate::store::{Page, Result, Rows, Store};
 
 /// How many files, and what they amount to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct Tally {
     /// Files.
     pub files: i64,

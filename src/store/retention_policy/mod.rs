@@ -9,12 +9,12 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::audit_event;
-use timestore_entity::dataset::{self, Model as Dataset};
+use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{AuditOutcome, ChangeKind, RetentionMode};
 use timestore_entity::ids::DatasetId;
 use timestore_entity::retention_policy::{ActiveModel, Column, Entity, Model as RetentionPolicy};
 
-use super::dataset::{dataset_get_in_txn, dataset_not_found};
+use super::dataset::dataset_lock_in_txn;
 use super::faults::Faults;
 use super::trail::Trail;
 use super::{DatasetRef, FaultKind, Result, StorageTargetRef, Store, StoreError};
@@ -74,7 +74,7 @@ impl Store {
         input: RetentionPolicySet,
     ) -> Result<RetentionPolicy> {
         let transaction = self.begin().await?;
-        let dataset = dataset_lock_in_txn(&transaction, &input.dataset).await?;
+        let dataset = policy_lock_in_txn(&transaction, &input.dataset).await?;
         let before = Entity::find_by_id(dataset.id).one(&transaction).await?;
         let mut faults = Faults::default();
         check_revision(before.as_ref(), input.expected_revision, &mut faults);
@@ -127,7 +127,7 @@ impl Store {
         input: RetentionPolicyClear,
     ) -> Result<(Dataset, Option<RetentionPolicy>)> {
         let transaction = self.begin().await?;
-        let dataset = dataset_lock_in_txn(&transaction, &input.dataset).await?;
+        let dataset = policy_lock_in_txn(&transaction, &input.dataset).await?;
         let before = Entity::find_by_id(dataset.id).one(&transaction).await?;
         let mut faults = Faults::default();
         check_revision(before.as_ref(), input.expected_revision, &mut faults);
@@ -162,13 +162,8 @@ impl Store {
 
 /// The dataset that is named, locked until the end of the transaction: whoever sets or clears its policy queues here, whether it
 /// has one or not. Publishers do not notice.
-async fn dataset_lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Dataset> {
-    let found = dataset_get_in_txn(transaction, dataset).await?;
-    let locked = dataset::Entity::find_by_id(found.id)
-        .lock(LockType::NoKeyUpdate)
-        .one(transaction)
-        .await?;
-    Ok(locked.ok_or_else(|| dataset_not_found(dataset))?)
+async fn policy_lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Dataset> {
+    dataset_lock_in_txn(transaction, dataset, LockType::NoKeyUpdate).await
 }
 
 fn check_revision(policy: Option<&RetentionPolicy>, expected: Option<i32>, faults: &mut Faults) {

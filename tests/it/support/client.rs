@@ -15,6 +15,7 @@ const USER_ERRORS: &str = "userErrors { __typename code message path
     ... on VersionConflict { currentVersion publishedBy publishedAt rebasable }
     ... on DuplicatePartitions { duplicates { filePath reason index } }
     ... on PartitionsNotLive { partitions { filePath removedIn removedBy } rebasable }
+    ... on DatasetPinned { snapshots { name version expiresAt } }
     ... on SchemaIncompatible { reasons { kind column message } plan { kind reason columns steps } }
     ... on RevisionConflict { revision }
     ... on FencedOut { fencingToken } }";
@@ -48,7 +49,7 @@ pub const LIFECYCLE_RUN: &str =
 const SNAPSHOT: &str = "id name description createdBy createdAt expiresAt manifest { version }";
 
 /// Every table of the catalog.
-const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 17] = [
     "audit_events",
     "changes",
     "dataset_heads",
@@ -209,6 +210,10 @@ pub fn document(mutation: &str) -> String {
         "upsertStorageTarget" => ("UpsertStorageTargetInput", format!("storageTarget {{ {STORAGE_TARGET} }}")),
         "createDataset" => ("CreateDatasetInput", format!("dataset {{ {DATASET} }}")),
         "updateDataset" => ("UpdateDatasetInput", format!("dataset {{ {DATASET} }}")),
+        "deleteDataset" => (
+            "DeleteDatasetInput",
+            "deleted { id slug queuedFiles queuedBytes }".to_owned(),
+        ),
         "archiveDataset" => ("ArchiveDatasetInput", format!("dataset {{ {DATASET} }}")),
         "createSchemaVersion" => (
             "CreateSchemaVersionInput",
