@@ -129,7 +129,7 @@ impl DiffKey {
         // Going back in time, what came since is removed.
         let came = (self.side == Side::Added) == (self.from <= self.to);
         let between = |column: &str| format!("{column} > {earlier} and {column} <= {later}");
-        // By path, whichever database and whatever it knows of the files: see `store/visible.rs` and `later` in `store/history.rs`.
+        // By path, whichever database and whatever it knows of the files: see `store/visible.rs` and `later` in `store/history`.
         let removed = "equal.removed_version is not null and equal.removed_version + 0";
         let equal = format!(
             "equal.dataset_id = {dataset} and equal.storage_target_id = child.storage_target_id \
