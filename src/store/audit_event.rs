@@ -97,9 +97,7 @@ impl Store {
             "select count(*) from timestore.audit_events where {}",
             conditions.join(" and ")
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 
     /// The events with these ids.

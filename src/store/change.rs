@@ -35,9 +35,7 @@ impl Store {
             "select count(*) from timestore.changes where {}",
             change_horizon(&sql)
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 
     /// The position of the newest change that the feed shows.

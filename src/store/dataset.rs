@@ -78,9 +78,7 @@ impl Store {
             "select count(*) from timestore.datasets where {}",
             conditions.join(" and ")
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 
     async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
@@ -142,6 +140,21 @@ pub(super) async fn dataset_find_in_txn(
         },
         DatasetRef::Unknown(_) => None,
     })
+}
+
+/// A condition on rows that outlive their datasets: they are of the one that is named, which may be gone when it is named by id.
+pub(super) async fn of_dataset(
+    connection: &impl ConnectionTrait,
+    dataset: &DatasetRef,
+    sql: &mut Sql,
+) -> Result<String> {
+    let id = match dataset {
+        DatasetRef::Id(id) => Some(*id),
+        other => dataset_find_in_txn(connection, other)
+            .await?
+            .map(|found| found.id),
+    };
+    Ok(id.map_or("false".to_owned(), |id| format!("dataset_id = {}", sql.bind(id))))
 }
 
 /// The dataset that a mutation names at `dataset`, and must exist.

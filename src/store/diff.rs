@@ -115,9 +115,7 @@ impl Store {
             "select count(*) from timestore.partitions as child where {}",
             diff.condition(&mut sql)
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 }
 

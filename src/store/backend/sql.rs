@@ -72,6 +72,17 @@ impl Sql {
         connection.query_all_raw(self.statement(text)).await
     }
 
+    /// Runs `text`, which counts, and returns its one number.
+    pub(in crate::store) async fn count(
+        self,
+        connection: &impl ConnectionTrait,
+        text: String,
+    ) -> Result<u64, DbErr> {
+        let rows = self.rows(connection, text).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// Runs `text`, which returns no rows.
     pub(in crate::store) async fn execute(
         self,

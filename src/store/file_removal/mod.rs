@@ -22,7 +22,7 @@ pub(in crate::store) use place::{KIN, LEASED, places};
 pub use requeue::FileRemovalRequeue;
 
 use super::backend::{Column, Others, Sql, for_update, in_relation, relations};
-use super::dataset::dataset_find_in_txn;
+use super::dataset::of_dataset;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Page, Result, Rows, StorageTargetRef, Store};
 
@@ -122,9 +122,7 @@ impl Store {
             "select count(*) from timestore.file_removals where {}",
             conditions.join(" and ")
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 
     /// The removals with these keys, each with where it stands.
@@ -151,13 +149,7 @@ impl Store {
     ) -> Result<Vec<String>> {
         let mut conditions = vec!["true".to_owned()];
         if let Some(dataset) = &filter.dataset {
-            let id = match dataset {
-                DatasetRef::Id(id) => Some(*id),
-                other => dataset_find_in_txn(&self.reader, other)
-                    .await?
-                    .map(|found| found.id),
-            };
-            conditions.push(id.map_or("false".to_owned(), |id| format!("dataset_id = {}", sql.bind(id))));
+            conditions.push(of_dataset(&self.reader, dataset, sql).await?);
         }
         if let Some(target) = &filter.storage_target {
             let found = storage_target_find_in_txn(&self.reader, target).await?;

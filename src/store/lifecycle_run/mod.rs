@@ -18,7 +18,7 @@ pub use request::{LifecycleRunOpen, LifecycleRunRequest};
 pub use work::{Heartbeat, MAX_ATTEMPTS, RunEnd};
 
 use super::backend::Sql;
-use super::dataset::dataset_find_in_txn;
+use super::dataset::of_dataset;
 use super::{DatasetRef, Page, Result, Rows, Store};
 
 /// Where a run stands in the list: when it was asked for, then its id.
@@ -64,9 +64,7 @@ impl Store {
             "select count(*) from timestore.lifecycle_runs where {}",
             conditions.join(" and ")
         );
-        let rows = sql.rows(&self.reader, text).await?;
-        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(count.unsigned_abs())
+        Ok(sql.count(&self.reader, text).await?)
     }
 
     /// The runs with these ids.
@@ -82,13 +80,7 @@ impl Store {
     async fn run_conditions(&self, filter: &LifecycleRunFilter, sql: &mut Sql) -> Result<Vec<String>> {
         let mut conditions = vec!["true".to_owned()];
         if let Some(dataset) = &filter.dataset {
-            let id = match dataset {
-                DatasetRef::Id(id) => Some(*id),
-                other => dataset_find_in_txn(&self.reader, other)
-                    .await?
-                    .map(|found| found.id),
-            };
-            conditions.push(id.map_or("false".to_owned(), |id| format!("dataset_id = {}", sql.bind(id))));
+            conditions.push(of_dataset(&self.reader, dataset, sql).await?);
         }
         let texts = [
             ("kind", filter.kind.map(RunKind::as_str)),
