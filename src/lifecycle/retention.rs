@@ -22,8 +22,7 @@ impl Lifecycle<'_> {
         progress: &Progress<'_>,
     ) -> Result<()> {
         if let Some(dataset) = only {
-            self.dataset(kind, dataset, progress).await;
-            return Ok(());
+            return self.dataset(kind, dataset, progress).await;
         }
         let mut page = Page::first(DATASETS, None);
         loop {
@@ -35,7 +34,7 @@ impl Lifecycle<'_> {
                 if progress.is_over() {
                     return Ok(());
                 }
-                self.dataset(kind, dataset, progress).await;
+                self.dataset(kind, dataset, progress).await?;
             }
             if !datasets.has_more {
                 return Ok(());
@@ -44,22 +43,25 @@ impl Lifecycle<'_> {
         }
     }
 
-    /// What goes wrong with one dataset keeps no other from its turn.
-    async fn dataset(&self, kind: RunKind, dataset: &Dataset, progress: &Progress<'_>) {
+    /// What goes wrong with one dataset keeps no other from its turn, unless it is that the database is away.
+    async fn dataset(&self, kind: RunKind, dataset: &Dataset, progress: &Progress<'_>) -> Result<()> {
         let done = match kind {
             RunKind::History => self.expire(dataset, progress).await,
             _ => self.let_go(dataset, progress).await,
         };
         match done {
             Err(StoreError::Refused(refusal)) if has_left(&refusal) => {}
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
-                tracing::error!(dataset.slug = %dataset.slug, error = %error, "the dataset was left halfway; the next run goes on");
+                let chain = &error as &dyn std::error::Error;
+                tracing::error!(dataset.slug = %dataset.slug, error = chain, "the dataset was left halfway; the next run goes on");
                 progress
                     .report()
                     .fail(format!("dataset {}: {error}", dataset.slug));
             }
             Ok(()) => {}
         }
+        Ok(())
     }
 
     /// Drops the files that the policy no longer keeps, a step after the other.
