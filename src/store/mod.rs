@@ -9,8 +9,6 @@ pub mod change;
 pub mod clock;
 pub mod coverage;
 pub mod dataset;
-pub mod dataset_delete;
-pub mod dataset_write;
 pub mod diff;
 pub mod doctor;
 pub mod draft;

@@ -246,7 +246,7 @@ async fn requests_for_several_datasets_in_any_order_do_not_wait_for_each_other_f
 }
 
 async fn editors_and_publishers_do_not_conflict(database: TestDatabase) {
-    use timestore_gateway::store::dataset_write::DatasetUpdate;
+    use timestore_gateway::store::dataset::DatasetUpdate;
     let store = database.store().await;
     let before = dataset(&store, "edited").await;
     store

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use timestore_entity::enums::ManifestOperation;
 use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle};
-use timestore_gateway::store::dataset_delete::DatasetDelete;
+use timestore_gateway::store::dataset::DatasetDelete;
 use timestore_gateway::store::file_removal::FileRemovalClaim;
 use timestore_gateway::store::publish::{ManifestPublish, Rollback};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;

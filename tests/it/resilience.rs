@@ -178,7 +178,6 @@ async fn the_database_itself_refuses_bad_data(database: TestDatabase) {
         "update timestore.partitions set end_time = '1999-01-01T00:00:00+00:00'",
         "update timestore.partitions set file_path = ''",
         "update timestore.partitions set removed_version = 1",
-        "update timestore.partitions set removed_version = 7",
         "update timestore.partitions set added_version = 7",
         "update timestore.partitions set schema_version = 7",
         "update timestore.partitions set file_format = 'csv'",

@@ -8,7 +8,7 @@ use crate::graphql::enums::{CompatibilityMode, DatasetStatus, FileFormat};
 use crate::graphql::reference::{DatasetRefInput, StorageTargetRefInput};
 use crate::graphql::scalar::Json;
 use crate::graphql::user_error::{UserError, settle};
-use crate::store::dataset_write::{DatasetCreate, DatasetUpdate};
+use crate::store::dataset::{DatasetCreate, DatasetUpdate};
 use crate::store::{self, Fault};
 
 /// Mutations of datasets.

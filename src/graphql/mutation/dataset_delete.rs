@@ -8,7 +8,7 @@ use crate::graphql::id::GlobalId;
 use crate::graphql::reference::DatasetRefInput;
 use crate::graphql::scalar::BigInt;
 use crate::graphql::user_error::{UserError, settle};
-use crate::store::dataset_delete::{self as store, DatasetDelete};
+use crate::store::dataset::{self as store, DatasetDelete};
 
 /// The mutation that deletes datasets.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use timestore_entity::file_removal;
 use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_gateway::auth::Requester;
 use timestore_gateway::store::clock::SystemClock;
-use timestore_gateway::store::dataset_write::DatasetCreate;
+use timestore_gateway::store::dataset::DatasetCreate;
 use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;

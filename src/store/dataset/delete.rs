@@ -12,16 +12,16 @@ use timestore_entity::dataset::{Entity, Model as Dataset};
 use timestore_entity::enums::ChangeKind;
 use timestore_entity::ids::DatasetId;
 
-use super::backend::{Others, Sql, for_update};
-use super::dataset::{dataset_lock_in_txn, dataset_not_found, head_lock_in_txn};
-use super::error::Pin;
-use super::faults::Faults;
-use super::history::later;
-use super::trail::Trail;
-use super::{DatasetRef, FaultKind, Result, Store, StoreError};
+use super::{dataset_lock_in_txn, dataset_not_found, head_lock_in_txn};
 use crate::auth::Requester;
 use crate::model::naming;
 use crate::model::span::LATEST;
+use crate::store::backend::{Others, Sql, for_update};
+use crate::store::error::Pin;
+use crate::store::faults::Faults;
+use crate::store::history::later;
+use crate::store::trail::Trail;
+use crate::store::{DatasetRef, FaultKind, Result, Store, StoreError};
 
 /// How many snapshots a refusal names at the most.
 const PINS: u32 = 100;

@@ -1,7 +1,12 @@
-//! Datasets and their heads, read and locked. See [`super::dataset_write`] for how they change.
+//! Datasets and their heads: read and locked here; created, changed and deleted in a file each.
 //!
 //! Whoever locks more than one row of a dataset does so in this order: the dataset, its drafts by id, its head. What is found
 //! and then locked may have been deleted in between, and is not found then.
+
+mod create;
+mod delete;
+mod fields;
+mod update;
 
 use std::collections::HashMap;
 
@@ -11,6 +16,10 @@ use timestore_entity::dataset::{Column, Entity, Model as Dataset};
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
 use timestore_entity::enums::DatasetStatus;
 use timestore_entity::ids::DatasetId;
+
+pub use create::DatasetCreate;
+pub use delete::{DatasetDelete, DatasetDeleted};
+pub use update::DatasetUpdate;
 
 use super::backend::Sql;
 use super::storage_target::storage_target_find_in_txn;
