@@ -27,6 +27,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// The place that its base stands for, however that is written; none in rows that were written before there were places.
+    pub place: Option<String>,
 }
 
 /// Relations.

@@ -51,7 +51,7 @@ impl StorageTarget {
         self.0.kind.into()
     }
 
-    /// The URI that file paths are relative to, without a trailing slash.
+    /// The URI that file paths are relative to, without a trailing slash: the one spelling that its place has.
     async fn base_uri(&self) -> &str {
         &self.0.base_uri
     }

@@ -32,6 +32,7 @@ fn open<const N: usize>(
         config,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
+        place: None,
     };
     TargetFiles::open(&target, &Environment::from_iter(variables))
 }
@@ -82,7 +83,7 @@ fn every_base_that_the_catalog_takes_can_be_opened() {
 fn bases_that_do_not_fit_are_refused() {
     let bases = [
         (S3, "gs://bucket", "beginning with s3://"),
-        (S3, "s3://bucket/a%2F%2Fb", "without empty segments"),
+        (S3, "s3://bucket/a%2F%2Fb", "no empty segments"),
         (S3, "s3://bucket/%FF", "UTF-8"),
         (Local, "file:///%FF", "UTF-8"),
         (

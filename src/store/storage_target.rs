@@ -81,6 +81,7 @@ impl Store {
             name: Set(input.name.clone()),
             kind: Set(input.kind),
             base_uri: Set(input.base_uri.clone()),
+            place: Set(Some(place(input))),
             description: Set(input.description.clone()),
             config: Set(input.config.clone().unwrap_or_default()),
             updated_at: Set(now),
@@ -193,6 +194,12 @@ fn is_as_asked(target: &StorageTarget, input: &StorageTargetUpsert) -> bool {
         && target.base_uri == input.base_uri
         && target.description == input.description
         && Some(&target.config) == input.config.as_ref()
+        && target.place == Some(place(input))
+}
+
+fn place(input: &StorageTargetUpsert) -> String {
+    let config = input.config.as_ref().unwrap_or(&Json::Null);
+    naming::place(input.kind, &input.base_uri, config)
 }
 
 impl Store {

@@ -51,6 +51,7 @@ mod statements;
 mod storage;
 mod storage_faults;
 mod storage_links;
+mod storage_place;
 mod storage_target;
 mod time_travel;
 mod trail;

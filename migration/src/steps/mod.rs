@@ -9,6 +9,7 @@ mod m20261123_000006_trail;
 mod m20261124_000007_file_life;
 mod m20261126_000008_removal_indexes;
 mod m20261126_000009_dataset_delete;
+mod m20261126_000010_places;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -35,6 +36,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261124_000007_file_life::STEP,
     m20261126_000008_removal_indexes::STEP,
     m20261126_000009_dataset_delete::STEP,
+    m20261126_000010_places::STEP,
 ];
 
 impl MigrationName for Step {

@@ -44,7 +44,8 @@ pub struct UpsertStorageTargetInput {
     pub name: String,
     /// What kind of storage it is.
     pub kind: StorageKind,
-    /// The URI that the paths of files are relative to, such as `s3://bucket/prefix` or `file:///var/lib/timestore`.
+    /// The URI that the paths of files are relative to, such as `s3://bucket/prefix` or `file:///var/lib/timestore`. It is kept in
+    /// one spelling, whatever is percent-encoded here and in whichever case a host is.
     pub base_uri: String,
     /// What people should know about it.
     pub description: Option<String>,

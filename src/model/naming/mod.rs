@@ -3,14 +3,18 @@
 //! Each check answers the value as the catalog keeps it, or what was expected instead. Whether a name is
 //! taken is for the store to say.
 
+mod base;
 mod json;
 mod location;
+mod place;
 mod secrets;
 
 use timestore_entity::Timestamp;
 
+pub use self::base::base_uri;
 pub use self::json::{json_object, json_object_within};
-pub use self::location::{base_uri, file_path, join_uri, uri_decoded};
+pub use self::location::{file_path, join_uri, uri_decoded};
+pub use self::place::place;
 pub use self::secrets::config_secrets;
 use super::span::{EARLIEST, LATEST};
 

@@ -20,10 +20,10 @@ pub(in crate::store) fn places(columns: &[&str]) -> String {
 /// Common table expressions, the last of which, `kin`, has the pairs of targets of which one leads to files of the other: a path
 /// of `target_id` that begins with `below` is, with `above` in its stead, a path of `storage_target_id`.
 ///
-/// Bases are compared as they are written, a plain directory as the `file://` URI of it. Targets are few, and most are kin to
-/// themselves only.
-pub(in crate::store) const KIN: &str = "base as (select id, case when base_uri like '/%' then 'file://' else '' end || base_uri \
-     || case when base_uri like '%/' then '' else '/' end as uri from timestore.storage_targets), \
+/// Compared is the place of each target (see [`crate::model::naming::place()`]); where none is known, its base as it is written, a
+/// plain directory as the `file://` URI of it. Targets are few, and most are kin to themselves only.
+pub(in crate::store) const KIN: &str = "base as (select id, coalesce(place, case when base_uri like '/%' then 'file://' else '' end \
+     || base_uri || case when base_uri like '%/' then '' else '/' end) as uri from timestore.storage_targets), \
      kin as (select one.id as target_id, other.id as storage_target_id, \
      substr(one.uri, length(other.uri) + 1) as above, substr(other.uri, length(one.uri) + 1) as below \
      from base as one cross join base as other \

@@ -205,6 +205,7 @@ pub fn target(kind: StorageKind, base_uri: &str, config: Value) -> StorageTarget
         config,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
+        place: None,
     }
 }
 
