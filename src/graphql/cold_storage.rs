@@ -23,8 +23,8 @@ pub struct ColdStorageDue(pub store::ColdStorageDue);
 /// Files that should move to the cold storage target: those of the current version whose latest row is older than
 /// `coldStorageAfter`, and that lie on another target. A file whose rows straddle the limit stays.
 ///
-/// The gateway moves no files. Copy a page of them, call `relocatePartitions` for those, and ask for the first page again, until
-/// there is nothing left. What `applyRetention` lets go needs no move: apply the policy first.
+/// The gateway moves no files. Copy a page of them, call `relocatePartitions` for those, and go on after the page's last cursor:
+/// the first page passes over all that has moved before. What `applyRetention` lets go needs no move: apply the policy first.
 #[Object]
 impl ColdStorageDue {
     /// As of when they should move.

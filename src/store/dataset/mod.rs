@@ -201,10 +201,10 @@ pub(super) fn dataset_not_found(dataset: &DatasetRef) -> Fault {
     }
 }
 
-/// The head of a dataset, as `connection` sees it.
+/// The head of a dataset that was there a moment ago, as `connection` sees it; not found where it has been deleted since.
 pub(super) async fn head_get(connection: &impl ConnectionTrait, id: DatasetId) -> Result<DatasetHead> {
     let head = dataset_head::Entity::find_by_id(id).one(connection).await?;
-    head.ok_or_else(|| super::StoreError::Inconsistent(format!("dataset {id} has no head")))
+    Ok(head.ok_or_else(|| dataset_not_found(&DatasetRef::Id(id)))?)
 }
 
 /// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here. None where the dataset
