@@ -13,6 +13,7 @@ use crate::storage::Environment;
 use crate::store::clock::SystemClock;
 use crate::store::dataset::DatasetFilter;
 use crate::store::file_removal::{FileRemovalFilter, FileRemovalState};
+use crate::store::retention::RetentionPreview;
 use crate::store::{DatasetRef, Page, Store};
 
 /// Retention, history and the removal of files.
@@ -48,7 +49,12 @@ struct RunArgs {
 /// Runs the command; fails when something went wrong on the way.
 pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
     let LifecycleCommand::Run(args) = args.command;
-    let store = args.database.open(false).await?;
+    // What only looks makes no database.
+    let store = if args.dry_run {
+        args.database.open_as_it_is().await?
+    } else {
+        args.database.open(false).await?
+    };
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.keep.read_grace);
@@ -116,6 +122,28 @@ fn print(report: &Report) {
     }
 }
 
+fn print_preview(slug: &str, preview: &RetentionPreview) {
+    let (going, freed) = (preview.going_total(), preview.freed);
+    if going.files == 0 {
+        return;
+    }
+    println!(
+        "{slug}: {} files of {} bytes would go, {} of {} bytes would remain",
+        going.files, going.bytes, preview.remaining.files, preview.remaining.bytes
+    );
+    println!(
+        "  {} files of {} bytes would be deleted, after their grace",
+        freed.files, freed.bytes
+    );
+    for hold in preview.holds.iter().filter(|hold| hold.held.files > 0) {
+        let by = match &hold.snapshot {
+            Some(name) => format!("snapshot {name}"),
+            None => format!("versions from {} on", hold.version),
+        };
+        println!("  {} files would be held by {by}", hold.held.files);
+    }
+}
+
 /// Shows what policies would let go, and which files are due.
 async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()> {
     let mut page = Page::first(100, None);
@@ -131,13 +159,7 @@ async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()>
         });
         for dataset in datasets.rows {
             let preview = store.retention_preview(dataset.id, None, None).await?;
-            let going = preview.going_total();
-            if going.files > 0 {
-                println!(
-                    "{}: {} files of {} bytes would go",
-                    dataset.slug, going.files, going.bytes
-                );
-            }
+            print_preview(&dataset.slug, &preview);
         }
         if !datasets.has_more {
             break;
@@ -149,7 +171,7 @@ async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()>
         storage_target: None,
     };
     let due = store.file_removal_count(&filter).await?;
-    println!("{due} files are due to be deleted");
+    println!("{due} files are due to be deleted now");
     let mut page = Page::first(100, None);
     loop {
         let rows = store.file_removal_page(&filter, &page).await?;

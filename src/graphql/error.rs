@@ -156,21 +156,14 @@ pub fn from_store(error: StoreError) -> async_graphql::Error {
     Error::from(error).into()
 }
 
-/// A refusal of a read: all its messages, and the path of the first.
+/// A refusal of a read: all its messages, each with its path where there are several, and the path of the first.
 fn refused(refusal: Refusal) -> Error {
-    let message = refusal
-        .0
-        .iter()
-        .map(|fault| fault.message.as_str())
-        .collect::<Vec<_>>()
-        .join("; ");
-    let field = refusal
-        .0
-        .into_iter()
-        .next()
-        .map(|fault| fault.path)
-        .unwrap_or_default();
-    Error::bad_input_at(field, message)
+    let message = match &refusal.0[..] {
+        [fault] => fault.message.clone(),
+        _ => refusal.to_string(),
+    };
+    let field = refusal.0.into_iter().next().map(|fault| fault.path);
+    Error::bad_input_at(field.unwrap_or_default(), message)
 }
 
 /// An error with all its sources.
@@ -203,6 +196,13 @@ mod tests {
         let extensions = error.extensions.unwrap();
         assert_eq!(extensions.get("code"), Some(&Value::from("BAD_USER_INPUT")));
         assert_eq!(extensions.get("field"), Some(&Value::from(vec!["by", "slug"])));
+        let both = vec![
+            Fault::invalid(&["policy", "maxAge"], "expected more"),
+            Fault::invalid(&["policy", "keepVersions"], "expected at least 1"),
+        ];
+        let error = Error::from(StoreError::from(both));
+        let message = "policy.maxAge: expected more; policy.keepVersions: expected at least 1";
+        assert_eq!(error, Error::bad_input(&["policy", "maxAge"], message));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Deleting the files that no version needs any more: claimed in batches, deleted target by target, acknowledged one by one.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,16 +22,23 @@ const CLAIM: i32 = 100;
 /// How many files are deleted at the same time.
 const CONCURRENCY: usize = 8;
 
-/// How long one delete may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one delete may take: shorter than a gateway takes to stop, which waits for those under way.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After so many failures in a row that may pass by themselves, a target is left alone for the rest of the run.
+const PATIENCE: usize = 3;
 
 /// How long the files of a claim are nobody else's: longer than they can take, each on a target of its own, one after the other.
 const LEASE: &str = "PT30M";
+
+/// What became of a file: deleted, or not, or not even tried because somebody asked for the end of the run.
+type Outcome = Option<Result<Deleted, StorageError>>;
 
 impl Lifecycle<'_> {
     /// Deletes what is due, until nothing is.
     pub(super) async fn remove_files(&self, progress: &Progress<'_>) -> Result<()> {
         let lease: IsoDuration = LEASE.parse().unwrap_or_else(|_| IsoDuration::days(1));
+        let mut targets = Targets::default();
         while !progress.is_over() {
             let claim = FileRemovalClaim {
                 owner: self.name.clone(),
@@ -41,12 +49,27 @@ impl Lifecycle<'_> {
             if claimed.removals.is_empty() {
                 break;
             }
-            let (removed, failed) = self.delete(claimed.removals, progress).await?;
-            let acknowledge = FileRemovalAcknowledge {
+            let mut acknowledge = FileRemovalAcknowledge {
                 lease: Some(claimed.lease),
-                removed,
-                failed,
+                removed: Vec::new(),
+                failed: Vec::new(),
+                released: Vec::new(),
             };
+            for (removal, outcome) in self.delete(claimed.removals, &mut targets, progress).await? {
+                let key = Some((removal.dataset_id, removal.partition_id));
+                match outcome {
+                    None => acknowledge.released.push(key),
+                    Some(Ok(deleted)) => acknowledge.removed.push(Removed {
+                        removal: key,
+                        missing: deleted == Deleted::Missing,
+                    }),
+                    Some(Err(error)) => acknowledge.failed.push(Failed {
+                        removal: key,
+                        error: error.to_string(),
+                        permanent: !error.is_transient(),
+                    }),
+                }
+            }
             let done = self
                 .store
                 .file_removals_acknowledge(&self.by, acknowledge)
@@ -58,12 +81,13 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Deletes files from their targets.
+    /// Deletes files from their targets; what goes wrong is told in the report.
     async fn delete(
         &self,
         removals: Vec<FileRemoval>,
+        targets: &mut Targets,
         progress: &Progress<'_>,
-    ) -> Result<(Vec<Removed>, Vec<Failed>)> {
+    ) -> Result<Vec<(FileRemoval, Outcome)>> {
         let mut by_target: HashMap<StorageTargetId, Vec<FileRemoval>> = HashMap::new();
         for removal in removals {
             by_target
@@ -72,31 +96,20 @@ impl Lifecycle<'_> {
                 .push(removal);
         }
         let ids: Vec<StorageTargetId> = by_target.keys().copied().collect();
-        let targets = self.store.storage_targets_by_id(&ids).await?;
-        let (mut removed, mut failed) = (Vec::new(), Vec::new());
+        let found = self.store.storage_targets_by_id(&ids).await?;
+        let mut outcomes = Vec::new();
         for (id, removals) in by_target {
-            let Some(target) = targets.get(&id) else { continue };
+            let Some(target) = found.get(&id) else { continue };
+            let health = targets.entry(id).or_default();
             let opened = TargetFiles::open(target, self.environment);
-            let results = delete_from(opened, removals).await;
-            for (removal, result) in results {
-                let key = Some((removal.dataset_id, removal.partition_id));
-                match result {
-                    Ok(deleted) => removed.push(Removed {
-                        removal: key,
-                        missing: deleted == Deleted::Missing,
-                    }),
-                    Err(error) => {
-                        progress.report().fail(failure(target, &removal, &error));
-                        failed.push(Failed {
-                            removal: key,
-                            error: error.to_string(),
-                            permanent: !error.is_transient(),
-                        });
-                    }
+            for (removal, outcome) in delete_from(opened, removals, health, progress).await {
+                if let Some(Err(error)) = &outcome {
+                    progress.report().fail(failure(target, &removal, error));
                 }
+                outcomes.push((removal, outcome));
             }
         }
-        Ok((removed, failed))
+        Ok(outcomes)
     }
 }
 
@@ -105,26 +118,51 @@ fn failure(target: &StorageTarget, removal: &FileRemoval, error: &StorageError) 
     format!("{} on target {}: {error}", removal.file_path, target.name)
 }
 
-/// What became of each file. Where the target cannot be opened, that is what became of all.
+/// How the targets of a run have answered.
+type Targets = HashMap<StorageTargetId, Health>;
+
+/// How a target has answered: the failures in a row that may pass by themselves, and the last of them.
+#[derive(Default)]
+struct Health(Mutex<(usize, Option<StorageError>)>);
+
+impl Health {
+    /// Why the target is left alone, if it is.
+    fn is_away(&self) -> Option<StorageError> {
+        let health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        health.1.clone().filter(|_| health.0 >= PATIENCE)
+    }
+
+    fn heard(&self, answer: &Result<Deleted, StorageError>) {
+        let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Err(error) if error.is_transient() => *health = (health.0 + 1, Some(error.clone())),
+            _ => *health = (0, None),
+        }
+    }
+}
+
+/// What became of each file. Where the target cannot be opened, or does not answer, that is what became of all.
 async fn delete_from(
     opened: Result<TargetFiles, StorageError>,
     removals: Vec<FileRemoval>,
-) -> Vec<(FileRemoval, Result<Deleted, StorageError>)> {
-    let files = match opened {
-        Ok(files) => files,
-        Err(error) => {
-            return removals
-                .into_iter()
-                .map(|removal| (removal, Err(error.clone())))
-                .collect();
+    health: &Health,
+    progress: &Progress<'_>,
+) -> Vec<(FileRemoval, Outcome)> {
+    let opened = &opened;
+    let delete = |removal: FileRemoval| async move {
+        if progress.is_over() {
+            return (removal, None);
         }
-    };
-    let delete = |removal: FileRemoval| {
-        let files = files.clone();
-        async move {
-            let result = files.delete(&removal.file_path, TIMEOUT).await;
-            (removal, result)
-        }
+        let result = match (opened, health.is_away()) {
+            (Err(error), _) => Err(error.clone()),
+            (_, Some(error)) => Err(error),
+            (Ok(files), None) => {
+                let result = files.delete(&removal.file_path, TIMEOUT).await;
+                health.heard(&result);
+                result
+            }
+        };
+        (removal, Some(result))
     };
     futures_util::stream::iter(removals)
         .map(delete)

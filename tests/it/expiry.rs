@@ -139,6 +139,7 @@ async fn remove_files(store: &Store) -> usize {
         lease: Some(claimed.lease),
         removed: removed.collect(),
         failed: Vec::new(),
+        released: Vec::new(),
     };
     store
         .file_removals_acknowledge(&ann(), acknowledge)

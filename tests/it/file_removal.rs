@@ -31,6 +31,7 @@ both! {
     a_file_that_fails_rests_longer_each_time_and_is_given_up_in_the_end,
     a_worker_that_never_answers_makes_a_dead_letter,
     acknowledging_again_changes_nothing,
+    what_a_worker_releases_is_handed_out_again_at_once,
     nothing_is_published_at_the_path_of_a_claimed_file,
     the_api_claims_lists_acknowledges_and_requeues,
     claims_and_acknowledgements_that_cannot_be_are_refused,
@@ -97,6 +98,7 @@ impl Bench {
             lease: Some(claimed.lease),
             removed: Vec::new(),
             failed: failed.collect(),
+            released: Vec::new(),
         };
         self.store.file_removals_acknowledge(&ann(), input).await.unwrap()
     }
@@ -120,6 +122,7 @@ fn removed(claimed: &Claimed, missing: bool) -> FileRemovalAcknowledge {
         lease: Some(claimed.lease),
         removed: removed.collect(),
         failed: Vec::new(),
+        released: Vec::new(),
     }
 }
 
@@ -346,6 +349,36 @@ async fn acknowledging_again_changes_nothing(database: TestDatabase) {
     assert_eq!(bench.acknowledge(&claimed, true).await, Acknowledged::default());
     assert_eq!(bench.store.file_removals_by_key(&[key]).await.unwrap(), before);
     assert_eq!(bench.outcome(key).await, Some("deleted"));
+}
+
+async fn what_a_worker_releases_is_handed_out_again_at_once(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let bench = Bench::new(&database).await;
+    for path in ["a", "b"] {
+        bench.queue(path).await;
+    }
+    let claimed = app.granted("claimFileRemovals", json!({ "owner": "w" })).await;
+    let ids: Vec<&Value> = (claimed["removals"].as_array().unwrap().iter())
+        .map(|removal| &removal["id"])
+        .collect();
+    let input = json!({ "leaseId": claimed["leaseId"], "removed": [{ "removal": ids[0] }], "released": [ids[0], "nothing"] });
+    let errors = app.refused("acknowledgeFileRemovals", input).await;
+    let paths: Vec<_> = errors.iter().map(code_and_path).collect();
+    assert_eq!(
+        paths,
+        [
+            ("INVALID_INPUT", "input.released.0".to_owned()),
+            ("INVALID_INPUT", "input.released.1".to_owned())
+        ]
+    );
+    let input =
+        json!({ "leaseId": claimed["leaseId"], "removed": [{ "removal": ids[0] }], "released": [ids[1]] });
+    let done = app.granted("acknowledgeFileRemovals", input.clone()).await;
+    assert_eq!((&done["removed"], &done["released"]), (&json!(1), &json!(1)));
+    app.refused("acknowledgeFileRemovals", input).await;
+    let again = app.granted("claimFileRemovals", json!({ "owner": "w" })).await;
+    let removal = &again["removals"][0];
+    assert_eq!((&removal["id"], &removal["attempts"]), (ids[1], &json!(1)));
 }
 
 async fn nothing_is_published_at_the_path_of_a_claimed_file(database: TestDatabase) {

@@ -1,26 +1,31 @@
 //! Passes of the lifecycle worker: files of real storage go when nothing needs them any more, and not before.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::Duration;
-use timestore_entity::enums::RetentionMode;
+use serde_json::json;
+use timestore_entity::enums::{RetentionMode, StorageKind};
 use timestore_entity::ids::DatasetId;
 use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle, Report};
+use timestore_gateway::storage::Environment;
 use timestore_gateway::store::retention_policy::RetentionPolicySet;
 use timestore_gateway::store::snapshot::SnapshotCreate;
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
 use timestore_gateway::store::{Clock, DatasetRef, ManifestRef, StorageTargetRef, Store};
 
 use crate::support::both;
-use crate::support::catalog::{ann, append, dataset, minute};
+use crate::support::catalog::{ann, append, dataset, minute, queue_removal};
 use crate::support::clock::StillClock;
-use crate::support::database::TestDatabase;
-use crate::support::storage::TestStorage;
+use crate::support::database::{TestDatabase, count};
+use crate::support::storage::{S3_VARIABLES, TestStorage};
 
 both! {
     files_on_disk_go_when_nothing_needs_them,
     files_in_a_bucket_go_when_nothing_needs_them,
     what_cannot_be_deleted_is_said_and_tried_again,
+    a_target_that_does_not_answer_is_left_alone_after_a_few_files,
+    a_worker_that_is_to_stop_gives_back_what_it_has_not_touched,
 }
 
 struct Worker {
@@ -79,16 +84,20 @@ impl Worker {
     }
 
     async fn pass(&self) -> Report {
-        let environment = self.storage.environment();
+        self.pass_with(&self.storage.environment(), &Halt::default())
+            .await
+    }
+
+    async fn pass_with(&self, environment: &Environment, halt: &Halt) -> Report {
         let lifecycle = Lifecycle {
             store: &self.store,
             clock: &*self.clock,
-            environment: &environment,
+            environment,
             audit_retention: AUDIT_RETENTION,
             by: ann(),
             name: "test".to_owned(),
         };
-        lifecycle.pass(None, &Halt::default()).await.unwrap()
+        lifecycle.pass(None, halt).await.unwrap()
     }
 
     async fn exist(&self, paths: &[&str]) -> Vec<bool> {
@@ -183,4 +192,80 @@ async fn what_cannot_be_deleted_is_said_and_tried_again(database: TestDatabase) 
         report.errors
     );
     assert_eq!(worker.exist(&["a/inside", "b"]).await, [true, false]);
+}
+
+/// An S3 server that takes requests and never answers, and how many connections it has seen.
+fn silent_server() -> (String, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Arc::new(AtomicUsize::new(0));
+    let count = seen.clone();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for connection in listener.incoming() {
+            count.fetch_add(1, Ordering::Relaxed);
+            open.push(connection);
+        }
+    });
+    (endpoint, seen)
+}
+
+/// Forty files that are due, on a server that never answers.
+async fn due_on_a_silent_server(database: &TestDatabase) -> (Worker, Arc<AtomicUsize>) {
+    let worker = Worker::new(database, TestStorage::disk()).await;
+    let (endpoint, seen) = silent_server();
+    let target = StorageTargetUpsert {
+        id: None,
+        name: "silent".to_owned(),
+        kind: StorageKind::S3,
+        base_uri: "s3://bucket/base".to_owned(),
+        description: None,
+        config: Some(json!({ "endpoint": endpoint, "allowHttp": true })),
+    };
+    worker.store.storage_target_upsert(&ann(), target).await.unwrap();
+    let connection = database.connections().await.writer;
+    for n in 0..40 {
+        let place = ("silent", &*format!("{n}.parquet"));
+        queue_removal(
+            &connection,
+            &worker.store,
+            worker.dataset,
+            place,
+            worker.clock.now(),
+        )
+        .await;
+    }
+    (worker, seen)
+}
+
+async fn a_target_that_does_not_answer_is_left_alone_after_a_few_files(database: TestDatabase) {
+    let (worker, seen) = due_on_a_silent_server(&database).await;
+    let report = worker
+        .pass_with(&Environment::from_iter(S3_VARIABLES), &Halt::default())
+        .await;
+    assert_eq!((report.removed_files, report.failed_files), (0, 40));
+    assert!(seen.load(Ordering::Relaxed) < 20, "the rest was not even tried");
+    let connection = database.connections().await.reader;
+    let waiting = "file_removals where lease_id is null and dead_at is null and attempts = 1";
+    assert_eq!(count(&connection, waiting).await, 40, "all are tried again");
+}
+
+async fn a_worker_that_is_to_stop_gives_back_what_it_has_not_touched(database: TestDatabase) {
+    let (worker, seen) = due_on_a_silent_server(&database).await;
+    let halt = Halt::default();
+    let tell = async {
+        while seen.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        halt.tell();
+    };
+    let environment = Environment::from_iter(S3_VARIABLES);
+    let (report, ()) = tokio::join!(worker.pass_with(&environment, &halt), tell);
+    assert!((1..=8).contains(&report.failed_files), "{report:?}");
+    let connection = database.connections().await.reader;
+    let untouched = "file_removals where lease_id is null and attempts = 0";
+    let failed = i64::try_from(report.failed_files).unwrap();
+    assert_eq!(count(&connection, untouched).await, 40 - failed);
+    let ended = "lifecycle_runs where status = 'skipped' and error = 'interrupted'";
+    assert_eq!(count(&connection, ended).await, 1);
 }

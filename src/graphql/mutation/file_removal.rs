@@ -74,6 +74,7 @@ impl FileRemovalMutation {
             removed: acknowledged.map(|it| to_int(it.removed as u64)),
             retried: acknowledged.map(|it| to_int(it.retried as u64)),
             dead: acknowledged.map(|it| to_int(it.dead as u64)),
+            released: acknowledged.map(|it| to_int(it.released as u64)),
             user_errors,
         })
     }
@@ -122,12 +123,16 @@ pub struct ClaimFileRemovalsInput {
 pub struct AcknowledgeFileRemovalsInput {
     /// The lease that they were claimed under.
     pub lease_id: ID,
-    /// Files that are gone. Together with those that failed, at most 1,000.
+    /// Files that are gone. Together with those that failed or are released, at most 1,000.
     #[graphql(default_with = "Some(Vec::new())")]
     pub removed: Option<Vec<RemovedFileInput>>,
     /// Files that could not be deleted.
     #[graphql(default_with = "Some(Vec::new())")]
     pub failed: Option<Vec<FailedFileInput>>,
+    /// Files that the worker has not touched and will not: the ids of their removals. They are handed out again at once, as if they
+    /// had not been claimed.
+    #[graphql(default_with = "Some(Vec::new())")]
+    pub released: Option<Vec<ID>>,
 }
 
 /// A file that is gone.
@@ -183,6 +188,8 @@ pub struct AcknowledgeFileRemovalsPayload {
     pub retried: Option<i32>,
     /// How many were given up; null when the request was refused.
     pub dead: Option<i32>,
+    /// How many are handed out again at once; null when the request was refused.
+    pub released: Option<i32>,
     /// All that is wrong with the request. Nothing was changed when it is not empty.
     pub user_errors: Vec<UserError>,
 }
@@ -200,6 +207,7 @@ impl AcknowledgeFileRemovalsInput {
     fn into_store(self) -> FileRemovalAcknowledge {
         let removed = self.removed.unwrap_or_default().into_iter();
         let failed = self.failed.unwrap_or_default().into_iter();
+        let released = self.released.unwrap_or_default();
         FileRemovalAcknowledge {
             lease: self.lease_id.parse().ok().map(LeaseId),
             removed: removed
@@ -215,6 +223,7 @@ impl AcknowledgeFileRemovalsInput {
                     permanent: failed.permanent.unwrap_or(false),
                 })
                 .collect(),
+            released: released.iter().map(GlobalId::file_removal).collect(),
         }
     }
 }

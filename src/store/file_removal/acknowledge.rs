@@ -9,6 +9,7 @@ use timestore_entity::enums::{ChangeKind, RemovalOutcome};
 use timestore_entity::file_removal::Model as FileRemoval;
 use timestore_entity::ids::{DatasetId, LeaseId};
 
+use super::claim::postpone_in_txn;
 use super::{FileRemovalKey, MAX_ATTEMPTS, MAX_CLAIM, key_columns, leased_in_txn};
 use crate::auth::Requester;
 use crate::store::backend::{Column, Relation, relations};
@@ -33,6 +34,8 @@ pub struct FileRemovalAcknowledge {
     pub removed: Vec<Removed>,
     /// Files that could not be deleted.
     pub failed: Vec<Failed>,
+    /// Files that the worker did not get to; none for a text that is no removal's id.
+    pub released: Vec<Option<FileRemovalKey>>,
 }
 
 /// A file that is gone.
@@ -64,6 +67,8 @@ pub struct Acknowledged {
     pub retried: usize,
     /// How many were given up.
     pub dead: usize,
+    /// How many are handed out again at once.
+    pub released: usize,
 }
 
 /// What an acknowledgement says of the files of a dataset.
@@ -112,11 +117,19 @@ impl Store {
         let (dead, retried) = failures
             .into_iter()
             .partition(|(row, failed)| failed.permanent || row.attempts >= MAX_ATTEMPTS);
+        let untried: Vec<_> = (input.released.iter())
+            .filter_map(|key| open(&rows, *key))
+            .map(|row| ((row.dataset_id, row.partition_id), now))
+            .collect();
         let acknowledged = Acknowledged {
+            released: untried.len(),
             removed: deleted.len() + missing.len(),
             retried: fail_in_txn(&transaction, retried, "null", now).await?,
             dead: fail_in_txn(&transaction, dead, "given.due_at", now).await?,
         };
+        if let Some(lease) = input.lease {
+            postpone_in_txn(&transaction, lease, untried).await?;
+        }
         self.acknowledge_trail_in_txn(&transaction, by, now, tallies)
             .await?;
         transaction.commit().await?;
@@ -160,15 +173,17 @@ async fn held_in_txn(
 ) -> Result<HashMap<FileRemovalKey, FileRemoval>> {
     let removed = input.removed.iter().map(|removed| removed.removal);
     let failed = input.failed.iter().map(|failed| failed.removal);
+    let released = input.released.iter().copied().enumerate();
     let named: Vec<(&str, usize, Option<FileRemovalKey>)> = (removed.enumerate())
         .map(|(n, key)| ("removed", n, key))
         .chain(failed.enumerate().map(|(n, key)| ("failed", n, key)))
+        .chain(released.map(|(n, key)| ("released", n, key)))
         .collect();
     let mut faults = Faults::default();
     if named.is_empty() || named.len() > MAX_CLAIM as usize {
         faults.invalid(
             &["removed"],
-            format!("expected 1 to {MAX_CLAIM} files, removed or failed"),
+            format!("expected 1 to {MAX_CLAIM} files, removed, failed or released"),
         );
         faults.finish()?;
         return Ok(HashMap::new());
@@ -181,13 +196,16 @@ async fn held_in_txn(
     let mut seen = HashSet::new();
     for (list, n, key) in named {
         let at = n.to_string();
-        let path = [list, &at, "removal"];
+        let path: &[&str] = match list {
+            "released" => &[list, &at],
+            _ => &[list, &at, "removal"],
+        };
         match key {
-            None => faults.invalid(&path, "expected the id of a file removal"),
-            Some(key) if !seen.insert(key) => faults.invalid(&path, "expected each file at most once"),
+            None => faults.invalid(path, "expected the id of a file removal"),
+            Some(key) if !seen.insert(key) => faults.invalid(path, "expected each file at most once"),
             Some(key) if !rows.contains_key(&key) => {
                 faults.invalid(
-                    &path,
+                    path,
                     "the lease has passed to another worker, or never was on this file",
                 );
             }

@@ -245,8 +245,8 @@ async fn keep_in_txn(
     expect_changed(changed, kept.len())
 }
 
-/// Takes the lease off files that were not handed out, until the instant given for each.
-async fn postpone_in_txn(
+/// Takes the lease off files that nobody has tried to delete, until the instant given for each.
+pub(super) async fn postpone_in_txn(
     transaction: &DatabaseTransaction,
     lease: LeaseId,
     postponed: Vec<(FileRemovalKey, Timestamp)>,

@@ -217,6 +217,7 @@ fn trail<'a>(
         "maxTotalBytes": policy.max_total_bytes.map(|bytes| bytes.to_string()),
         "keepVersions": policy.keep_versions, "maxVersionAge": policy.max_version_age,
         "deleteGrace": policy.delete_grace, "coldStorageAfter": policy.cold_storage_after,
+        "coldStorageTarget": policy.cold_storage_target_id, "metadata": policy.metadata,
     });
     Trail {
         action,

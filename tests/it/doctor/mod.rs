@@ -129,6 +129,7 @@ impl Patient {
             lease: Some(claimed.lease),
             removed: removed.collect(),
             failed: Vec::new(),
+            released: Vec::new(),
         };
         self.store.file_removals_acknowledge(&ann(), done).await.unwrap();
         self.store.file_removals_claim(&ann(), claim).await.unwrap();

@@ -249,7 +249,7 @@ pub fn document(mutation: &str) -> String {
             "ClaimFileRemovalsInput",
             format!("leaseId leasedUntil removals {{ {FILE_REMOVAL} }}"),
         ),
-        "acknowledgeFileRemovals" => ("AcknowledgeFileRemovalsInput", "removed retried dead".to_owned()),
+        "acknowledgeFileRemovals" => ("AcknowledgeFileRemovalsInput", "removed retried dead released".to_owned()),
         "requeueFileRemovals" => ("RequeueFileRemovalsInput", "requeued".to_owned()),
         "triggerLifecycleRun" => ("TriggerLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),
         "cancelLifecycleRun" => ("CancelLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),

@@ -16,7 +16,8 @@ use timestore_gateway::storage::{Environment, TargetFiles};
 use uuid::Uuid;
 
 /// What the environment holds for the S3 server.
-const S3_VARIABLES: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+pub const S3_VARIABLES: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
 
 /// Storage of its own: a directory that goes when the test ends, or a bucket that goes with the server.
 pub enum TestStorage {
