@@ -71,7 +71,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             halt.tell();
         }
     };
-    let serving = async { axum::serve(listener, router).with_graceful_shutdown(told).await };
+    let serving = async {
+        let served = axum::serve(listener, router).with_graceful_shutdown(told).await;
+        halt.tell();
+        served
+    };
     // Streams have no end of their own, and a file may take long to delete: what is left after the grace is cut off.
     let grace = async {
         halt.told().await;
