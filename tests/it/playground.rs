@@ -75,5 +75,5 @@ async fn every_example_of_the_playground_works_on_the_sample_data(database: Test
         }
         run.push(name);
     }
-    assert_eq!(run.len(), 8, "{run:?}");
+    assert_eq!(run.len(), 10, "{run:?}");
 }
