@@ -5,14 +5,11 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Value, json};
 use timestore_entity::enums::{RunKind, RunStatus};
-use timestore_entity::ids::LeaseId;
 use timestore_entity::lifecycle_run::Model as LifecycleRun;
-use timestore_gateway::store::lease::LeaseHold;
 use timestore_gateway::store::lifecycle_run::{
     Heartbeat, LifecycleRunFilter, LifecycleRunOpen, MAX_ATTEMPTS, RunEnd,
 };
 use timestore_gateway::store::{Clock, Page, Store};
-use uuid::Uuid;
 
 use crate::support::app::App;
 use crate::support::both;
@@ -33,7 +30,6 @@ both! {
     several_workers_begin_each_run_once,
     runs_are_listed_newest_first_and_filtered,
     the_schedule_asks_again_when_the_time_has_come,
-    a_lease_is_held_by_one_until_it_runs_out_or_is_given_back,
 }
 
 async fn trigger(app: &App, input: Value) -> Value {
@@ -389,42 +385,4 @@ async fn the_schedule_asks_again_when_the_time_has_come(database: TestDatabase) 
         "those that still wait are not asked for twice: {kinds:?}"
     );
     assert_eq!(kinds[0], RunKind::Retention);
-}
-
-async fn a_lease_is_held_by_one_until_it_runs_out_or_is_given_back(database: TestDatabase) {
-    let clock = Arc::new(StillClock::at(minute(0)));
-    let store = database.store_at(clock.clone()).await;
-    let hold = |holder: &str| LeaseHold {
-        name: "work",
-        id: LeaseId(Uuid::now_v7()),
-        holder: holder.to_owned(),
-        lasts: Duration::minutes(1),
-    };
-    let (ann, bob) = (hold("ann"), hold("bob"));
-    let holds = async |hold: &LeaseHold| store.lease_hold(hold).await.unwrap();
-    assert!(holds(&ann).await && !holds(&bob).await);
-    clock.advance(Duration::seconds(59));
-    assert!(holds(&ann).await, "renewed");
-    clock.advance(Duration::seconds(59));
-    assert!(!holds(&bob).await);
-    clock.advance(Duration::seconds(1));
-    assert!(holds(&bob).await && !holds(&ann).await, "it ran out");
-    assert!(
-        !store.lease_release("work", ann.id).await.unwrap(),
-        "it is hers no more"
-    );
-    assert!(store.lease_release("work", bob.id).await.unwrap());
-    assert!(holds(&ann).await);
-    let claims = (0..8).map(|n| {
-        let (store, hold) = (
-            store.clone(),
-            LeaseHold {
-                name: "other",
-                ..hold(&n.to_string())
-            },
-        );
-        tokio::spawn(async move { store.lease_hold(&hold).await.unwrap() })
-    });
-    let held = futures_util::future::join_all(claims).await;
-    assert_eq!(held.into_iter().filter(|held| *held.as_ref().unwrap()).count(), 1);
 }

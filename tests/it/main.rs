@@ -27,6 +27,7 @@ mod housekeeping;
 mod idempotency;
 mod killed;
 mod layering;
+mod lease;
 mod lifecycle;
 mod lifecycle_run;
 mod lifecycle_schedule;
