@@ -53,6 +53,10 @@ impl Lifecycle<'_> {
     pub(super) async fn run(&self, run: &LifecycleRun, halt: &Halt) -> Result<Report> {
         tracing::debug!(run.id = %run.id, run.kind = run.kind.as_str(), run.attempt = run.attempts, "lifecycle run begins");
         let progress = Progress::new(halt);
+        // Somebody asked for its end before its last worker gave it back.
+        if run.cancelled_at.is_some() {
+            progress.cancel();
+        }
         // Side by side, not in turns: on SQLite the record and the work wait for the same connection.
         let worked = tokio::select! {
             worked = self.subject_and_work(run, &progress) => worked,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use timestore_entity::enums::{ManifestOperation, RunStatus};
 use timestore_entity::ids::DatasetId;
 use timestore_gateway::store::Store;
+use timestore_gateway::store::lifecycle_run::RunEnd;
 use timestore_gateway::store::publish::ManifestPublish;
 
 use crate::support::app::App;
@@ -19,6 +20,7 @@ both! {
     a_gateway_that_stops_gives_the_lead_back_at_once,
     what_is_asked_for_is_done_and_what_cannot_be_says_why,
     what_goes_wrong_with_one_dataset_is_recorded_and_the_rest_is_done,
+    a_run_that_was_cancelled_and_given_back_does_nothing_more,
 }
 
 async fn a_gateway_does_what_is_due_again_and_again(database: TestDatabase) {
@@ -145,6 +147,35 @@ async fn what_goes_wrong_with_one_dataset_is_recorded_and_the_rest_is_done(datab
     assert_eq!(runs[0].counters, json!({ "datasets": 2, "droppedFiles": 1 }));
     let error = runs[0].error.as_deref().unwrap();
     assert!(error.starts_with("dataset broken: "), "{error}");
+}
+
+async fn a_run_that_was_cancelled_and_given_back_does_nothing_more(database: TestDatabase) {
+    let gateways = Gateways::at(&database, minute(10_000)).await;
+    let id = dataset(&gateways.store, "weather").await.id;
+    old_and_new(&gateways.store, id).await;
+    let app = App::new(&database).await;
+    keep_for_an_hour(&app, "weather").await;
+    let triggered = app
+        .granted("triggerLifecycleRun", json!({ "kind": "RETENTION" }))
+        .await;
+    let run = gateways
+        .store
+        .lifecycle_run_begin("first")
+        .await
+        .unwrap()
+        .unwrap();
+    app.granted("cancelLifecycleRun", json!({ "run": triggered["run"]["id"] }))
+        .await;
+    let nothing = json!({});
+    let end = gateways
+        .store
+        .lifecycle_run_end(&run, RunEnd::GivenBack, &nothing);
+    assert!(end.await.unwrap());
+    let (_gateway, _halt) = gateways.start(&database, "second").await;
+    let runs = gateways.ended(5).await;
+    let run = runs.iter().find(|ended| ended.id == run.id).unwrap();
+    assert_eq!((run.status, &run.counters), (RunStatus::Skipped, &nothing));
+    assert_eq!(run.worker.as_deref(), Some("second"));
 }
 
 /// A file of long ago, and one of now.
