@@ -29,7 +29,7 @@ pub use self::schedule::{Pace, Schedule};
 use crate::auth::Requester;
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
-use crate::store::lifecycle_run::LifecycleRunOpen;
+use crate::store::lifecycle_run::{LifecycleRunOpen, takes_dataset};
 use crate::store::{Clock, DatasetRef, Result, Store};
 
 /// How long audit events are kept when nothing is said: a year.
@@ -86,11 +86,6 @@ impl Lifecycle<'_> {
             RunKind::Housekeeping => self.clear_away(progress).await,
         }
     }
-}
-
-/// Whether runs of a kind can be about one dataset.
-fn takes_dataset(kind: RunKind) -> bool {
-    matches!(kind, RunKind::Retention | RunKind::History)
 }
 
 /// A dataset that a run is about.

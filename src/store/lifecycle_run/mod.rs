@@ -14,7 +14,7 @@ use timestore_entity::enums::{RunKind, RunStatus, RunTrigger};
 use timestore_entity::ids::LifecycleRunId;
 use timestore_entity::lifecycle_run::{Column, Entity, Model as LifecycleRun};
 
-pub use request::{LifecycleRunOpen, LifecycleRunRequest};
+pub use request::{LifecycleRunOpen, LifecycleRunRequest, takes_dataset};
 pub use work::{Heartbeat, MAX_ATTEMPTS, RunEnd};
 
 use super::backend::Sql;

@@ -206,6 +206,11 @@ impl Store {
     }
 }
 
+/// Whether runs of a kind can be about one dataset.
+pub fn takes_dataset(kind: RunKind) -> bool {
+    matches!(kind, RunKind::Retention | RunKind::History)
+}
+
 /// The dataset that is named, where the kind takes one and it is not archived.
 async fn checked_in_txn(
     transaction: &DatabaseTransaction,
@@ -215,7 +220,7 @@ async fn checked_in_txn(
         return Ok(None);
     };
     let mut faults = Faults::default();
-    if !matches!(input.kind, RunKind::Retention | RunKind::History) {
+    if !takes_dataset(input.kind) {
         faults.invalid(
             &["dataset"],
             "expected none: only RETENTION and HISTORY are done for one dataset",
