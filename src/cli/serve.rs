@@ -57,7 +57,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let router = http::router(graphql::schema(store.clone()), store.clone());
+    let router = http::router(
+        graphql::schema(store.clone()),
+        store.clone(),
+        http::Settings::default(),
+    );
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);

@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 mod health;
+mod identity;
 mod log;
 mod operations;
 mod playground;
@@ -26,8 +27,13 @@ struct App {
     store: Store,
 }
 
+/// How requests are served.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {}
+
 /// Everything that is served.
-pub fn router(schema: Schema, store: Store) -> Router {
+pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
+    let Settings {} = settings;
     let app = App {
         executor: Executor::new(schema),
         store,
@@ -42,5 +48,6 @@ pub fn router(schema: Schema, store: Store) -> Router {
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
+        .layer(from_fn(identity::identify))
         .layer(from_fn(log::requests))
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
-use super::{App, websocket};
+use super::{App, identity, websocket};
 use crate::graphql::executor::operation_type;
 
 /// Serves a request.
@@ -26,13 +26,14 @@ pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> 
 }
 
 async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Response, Refusal> {
+    let requester = identity::requester(&request);
     match read(request).await? {
-        Incoming::Single(request) => Ok(media.response(&app.executor.execute(*request).await)),
+        Incoming::Single(request) => Ok(media.response(&app.executor.execute(request.data(requester)).await)),
         Incoming::Batch(requests) => {
             // One after the other: a batch may hold mutations that build on each other.
             let mut responses = Vec::with_capacity(requests.len());
             for request in requests {
-                responses.push(app.executor.execute(request).await);
+                responses.push(app.executor.execute(request.data(requester.clone())).await);
             }
             Ok(media.responses(&responses))
         }

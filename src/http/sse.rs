@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::answer::{Media, Refusal};
 use super::body::Incoming;
-use super::{App, operations};
+use super::{App, identity, operations};
 
 /// How often a silent connection is shown to be alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -23,8 +23,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Serves a request.
 pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
     let media = Media::accepted(request.headers());
+    let requester = identity::requester(&request);
     let request = match operations::read(request).await {
-        Ok(Incoming::Single(request)) => *request,
+        Ok(Incoming::Single(request)) => request.data(requester),
         Ok(Incoming::Batch(_)) => {
             return media.refusal(&Refusal::bad_request("expected one request, not a batch"));
         }

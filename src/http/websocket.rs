@@ -1,5 +1,6 @@
 //! `/graphql` by WebSocket: the protocol graphql-transport-ws.
 
+use async_graphql::Data;
 use async_graphql::http::{WebSocket as Protocol, WebSocketProtocols, WsMessage};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request};
@@ -7,9 +8,10 @@ use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt, future};
 
-use super::App;
 use super::answer::{Media, Refusal};
 use super::body::MAX_BODY;
+use super::{App, identity};
+use crate::auth::Requester;
 use crate::graphql::Executor;
 
 /// The one protocol that is spoken.
@@ -17,6 +19,7 @@ const PROTOCOL: &str = "graphql-transport-ws";
 
 /// Upgrades a request.
 pub(super) async fn serve(app: App, request: Request) -> Response {
+    let requester = identity::requester(&request);
     let (mut parts, _) = request.into_parts();
     let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let mut offered = offered
@@ -31,13 +34,15 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
         Ok(upgrade) => upgrade
             .protocols([PROTOCOL])
             .max_message_size(MAX_BODY)
-            .on_upgrade(move |socket| speak(socket, app.executor)),
+            .on_upgrade(move |socket| speak(socket, app.executor, requester)),
         Err(rejection) => rejection.into_response(),
     }
 }
 
 /// Speaks the protocol until either side closes.
-async fn speak(socket: WebSocket, executor: Executor) {
+async fn speak(socket: WebSocket, executor: Executor, requester: Requester) {
+    let mut session = Data::default();
+    session.insert(requester);
     let (mut sink, stream) = socket.split();
     let incoming = stream
         .take_while(|message| {
@@ -50,7 +55,8 @@ async fn speak(socket: WebSocket, executor: Executor) {
                 _ => None,
             })
         });
-    let mut outgoing = Box::pin(Protocol::new(executor, incoming, WebSocketProtocols::GraphQLWS));
+    let mut outgoing =
+        Box::pin(Protocol::new(executor, incoming, WebSocketProtocols::GraphQLWS).connection_data(session));
     while let Some(message) = outgoing.next().await {
         let message = match message {
             WsMessage::Text(text) => Message::Text(text.into()),

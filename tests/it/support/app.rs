@@ -34,7 +34,7 @@ impl App {
         let log = statements.clone();
         connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
-        let router = http::router(graphql::schema(store.clone()), store);
+        let router = http::router(graphql::schema(store.clone()), store, http::Settings::default());
         Self {
             router,
             connection,
