@@ -140,10 +140,7 @@ impl Bench {
     async fn run(&self, document: &str, variables: Value) -> Value {
         let request = async_graphql::Request::new(document)
             .variables(async_graphql::Variables::from_json(variables))
-            .data(Requester {
-                subject: Some("bench".to_owned()),
-                scopes: Vec::new(),
-            });
+            .data(Requester::unrestricted(Some("bench".to_owned())));
         let response = self.executor.execute(request).await;
         assert!(response.errors.is_empty(), "{:?}", response.errors);
         let data = response.data.into_json().expect("JSON");

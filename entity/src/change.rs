@@ -28,6 +28,10 @@ pub struct Model {
     pub payload: Json,
     /// When it happened.
     pub occurred_at: Timestamp,
+    /// The read scopes that a dataset had when it was deleted; null for other kinds.
+    pub read_scopes: Option<Json>,
+    /// The write scopes that a dataset had when it was deleted; null for other kinds.
+    pub write_scopes: Option<Json>,
 }
 
 /// Relations.

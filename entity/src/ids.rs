@@ -57,6 +57,10 @@ id!(
     AuditEventId
 );
 id!(
+    /// An API token.
+    ApiTokenId
+);
+id!(
     /// A claim on work that one worker at a time may do.
     LeaseId
 );

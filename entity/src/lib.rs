@@ -3,6 +3,7 @@
 //! Nothing here queries. The tables themselves, with their keys, checks and indexes, are made by `timestore-migration`;
 //! what may be written to them, and when, is the business of the gateway's `store`.
 
+pub mod api_token;
 pub mod audit_event;
 pub mod change;
 pub mod dataset;

@@ -72,10 +72,7 @@ pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
         clock: &SystemClock,
         environment: &Environment::process(),
         audit_retention: args.keep.audit_retention,
-        by: Requester {
-            subject: Some("timestore lifecycle".to_owned()),
-            scopes: Vec::new(),
-        },
+        by: Requester::unrestricted(Some("timestore lifecycle".to_owned())),
         name: process_name(),
     };
     // The first interrupt finishes the step under way, the second one does not.

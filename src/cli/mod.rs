@@ -3,6 +3,7 @@
 mod database;
 mod doctor;
 mod health;
+mod identity;
 mod lifecycle;
 mod migrate;
 mod register;
@@ -10,6 +11,7 @@ mod retention;
 mod schedule;
 mod schema;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -39,15 +41,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the GraphQL API.
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Apply, take back or inspect the migration steps of the database.
     Migrate(migrate::MigrateArgs),
     /// Print the GraphQL schema.
-    Schema,
+    Schema(schema::SchemaArgs),
     /// Read Parquet or DuckDB files and publish them as a dataset.
     Register(Box<register::RegisterCommand>),
     /// Retention, history and the removal of files.
-    Lifecycle(lifecycle::LifecycleArgs),
+    Lifecycle(Box<lifecycle::LifecycleArgs>),
+    /// Create, list and revoke the API tokens that callers identify themselves with.
+    Token(token::TokenArgs),
     /// Look whether the catalog is sound, and its files are there. Exits with 1 when something was found, and with 2 when it could
     /// not look.
     Doctor(doctor::DoctorArgs),
@@ -68,11 +72,12 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Doctor(args) => return doctor::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
+            Command::Serve(args) => serve::run(*args).await,
             Command::Migrate(args) => migrate::run(args).await,
-            Command::Schema => schema::run(),
+            Command::Schema(args) => schema::run(&args),
             Command::Register(args) => register::run(*args).await,
-            Command::Lifecycle(args) => lifecycle::run(args).await,
+            Command::Lifecycle(args) => lifecycle::run(*args).await,
+            Command::Token(args) => token::run(args).await,
             Command::Health(args) => health::run(args).await,
         }?;
         Ok(ExitCode::SUCCESS)

@@ -48,10 +48,7 @@ struct InProcess(Executor);
 
 impl Endpoint for InProcess {
     async fn execute(&self, document: &str, variables: Value) -> Result<Value, EndpointError> {
-        let by = Requester {
-            subject: Some("timestore register".to_owned()),
-            scopes: Vec::new(),
-        };
+        let by = Requester::unrestricted(Some("timestore register".to_owned()));
         let request = Request::new(document)
             .variables(Variables::from_json(variables))
             .data(by);

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
 use super::database::describe;
+use super::identity::IdentityArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
 use crate::lifecycle::Halt;
@@ -34,9 +35,8 @@ pub struct ServeArgs {
     /// Apply pending migration steps first. On SQLite they are applied in any case.
     #[arg(long, env = "TIMESTORE_MIGRATE")]
     migrate: bool,
-    /// Serve anyone who can reach the address, on other addresses than loopback too.
-    #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
-    allow_anonymous: bool,
+    #[command(flatten)]
+    identity: IdentityArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
@@ -45,26 +45,25 @@ pub struct ServeArgs {
 
 /// Serves until it is told to stop.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    if !args.listen.ip().is_loopback() && !args.allow_anonymous {
-        bail!(
-            "{} can be reached from other machines, and callers are not identified: listen on 127.0.0.1, or say \
-             --allow-anonymous where something else keeps strangers away",
-            args.listen
-        );
-    }
+    let identity = args.identity.identity(args.listen.ip().is_loopback()).await?;
+    let only_tokens = identity.strangers == http::Strangers::Refused
+        && identity.jwt.is_none()
+        && identity.proxies.is_none();
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let router = http::router(
-        graphql::schema(store.clone()),
-        store.clone(),
-        http::Settings::default(),
-    );
+    let settings = http::Settings { identity };
+    let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
+    if only_tokens {
+        tracing::info!(
+            "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
+        );
+    }
     let halt = Halt::default();
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
     let told = {
@@ -76,7 +75,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     };
     let serving = async {
-        let served = axum::serve(listener, router).with_graceful_shutdown(told).await;
+        let served = axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .with_graceful_shutdown(told)
+        .await;
         halt.tell();
         served
     };

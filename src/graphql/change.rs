@@ -133,7 +133,7 @@ impl Subscription {
             Some(cursor) => Some(feed().position(&cursor).ok_or_else(|| foreign_cursor("after"))?),
             None => None,
         };
-        let changes = ctx.feed().follow(after).await?;
+        let changes = ctx.feed().follow(ctx.store().clone(), after).await?;
         Ok(changes
             .map(|change| change.map(Into::into).map_err(Error::from))
             .take(first))

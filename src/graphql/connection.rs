@@ -139,6 +139,8 @@ pub enum Count {
     ColdStorage(ColdStorageDue),
     /// So many.
     Known(u64),
+    /// The API tokens.
+    ApiTokens,
     /// The audit events that a filter lets through.
     AuditEvents(AuditEventFilter),
 }
@@ -153,6 +155,7 @@ impl Count {
             Self::FileRemovals(filter) => ctx.store().file_removal_count(filter).await?,
             Self::LifecycleRuns(filter) => ctx.store().lifecycle_run_count(filter).await?,
             Self::Changes => ctx.store().change_count().await?,
+            Self::ApiTokens => ctx.store().api_token_count().await?,
             Self::AuditEvents(filter) => ctx.store().audit_event_count(filter).await?,
             // Versions have no gaps: the newest one's number is how many there are.
             Self::SchemaVersions(dataset) => {

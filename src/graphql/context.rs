@@ -7,15 +7,9 @@ use super::loader::Loaders;
 use crate::auth::Requester;
 use crate::store::Store;
 
-/// The caller of a request that says nothing about it.
-static ANONYMOUS: Requester = Requester {
-    subject: None,
-    scopes: Vec::new(),
-};
-
 /// What a resolver can reach through its context.
 pub trait ContextExt {
-    /// The catalog.
+    /// The catalog, as the caller sees it.
     fn store(&self) -> &Store;
 
     /// Who is calling.
@@ -30,11 +24,11 @@ pub trait ContextExt {
 
 impl ContextExt for Context<'_> {
     fn store(&self) -> &Store {
-        self.data_unchecked()
+        self.loaders().store()
     }
 
     fn requester(&self) -> &Requester {
-        self.data_opt().unwrap_or(&ANONYMOUS)
+        self.store().viewer()
     }
 
     fn loaders(&self) -> &Loaders {

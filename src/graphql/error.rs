@@ -18,6 +18,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Code {
     /// A value of the request is not acceptable; `extensions.field` is the path to it.
     BadUserInput,
+    /// The caller is not identified, or no longer.
+    Unauthenticated,
+    /// The caller may not do this; `extensions.scopes` are those of which any one would do.
+    Forbidden,
     /// The version has expired; `extensions.oldestVersion` is the oldest one available.
     Expired,
     /// The database cannot be reached; the same request may do better later.
@@ -43,6 +47,8 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::Expired => "EXPIRED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -139,6 +145,16 @@ impl From<StoreError> for Error {
                 extension: Some(("oldestVersion", oldest.into())),
                 ..Self::new(Code::Expired, error.to_string())
             },
+            StoreError::Forbidden(scopes) => {
+                let scopes = Value::List(scopes.into_iter().map(Value::String).collect());
+                Self {
+                    extension: Some(("scopes", scopes)),
+                    ..Self::new(
+                        Code::Forbidden,
+                        "this needs a scope that the caller does not have",
+                    )
+                }
+            }
             StoreError::Unavailable(_) => {
                 tracing::error!(error = chain(&error), "request failed");
                 Self::new(

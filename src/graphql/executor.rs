@@ -1,5 +1,6 @@
 //! Executes requests, whatever they came by: limits first, then batches and codes of errors.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::futures_util::stream::BoxStream;
@@ -10,7 +11,8 @@ use futures_util::{StreamExt, stream};
 use super::batched::Batched;
 use super::error::{Code, Error};
 use super::loader::Loaders;
-use super::{Schema, limits, nul, numbers, scalar, unique};
+use super::{Schema, limits, nul, numbers, scalar, session, unique};
+use crate::auth::Requester;
 use crate::store::Store;
 
 /// Executes requests. Cheap to clone.
@@ -34,7 +36,7 @@ impl Executor {
         }
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
-        let mut response = match self.loaders() {
+        let mut response = match self.loaders(requester(&[&request.data])) {
             Some(loaders) => {
                 let request = request.data(loaders.clone());
                 Batched::future(loaders, async move { schema.execute(request).await }).await
@@ -50,14 +52,20 @@ impl Executor {
 
     /// Answers any operation, a subscription with many responses.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        if let Err(error) = operation_type(&mut request) {
-            return stream::iter([Response::from_errors(vec![error])]).boxed();
-        }
-        match self.loaders() {
+        let operation = match operation_type(&mut request) {
+            Ok(operation) => operation,
+            Err(error) => return stream::iter([Response::from_errors(vec![error])]).boxed(),
+        };
+        match self.loaders(requester(&[&request.data, &session])) {
             Some(loaders) => {
                 let request = request.data(loaders.clone());
+                let store = loaders.store().clone();
                 let responses = self.schema.execute_stream_with_session_data(request, session);
-                Batched::stream(loaders, responses).map(classified).boxed()
+                let responses = Batched::stream(loaders, responses).map(classified).boxed();
+                match operation {
+                    Some(OperationType::Subscription) => session::while_identified(store, responses),
+                    _ => responses,
+                }
             }
             None => self
                 .schema
@@ -67,10 +75,19 @@ impl Executor {
         }
     }
 
-    /// Batches for one request.
-    fn loaders(&self) -> Option<Loaders> {
-        self.store.clone().map(Loaders::new)
+    /// Batches for one request, on the catalog as its caller sees it.
+    fn loaders(&self, requester: Requester) -> Option<Loaders> {
+        let store = self.store.clone()?;
+        Some(Loaders::new(store.as_seen_by(requester)))
     }
+}
+
+/// The caller that a request, or else its session, names. One that none names may do nothing.
+fn requester(data: &[&Data]) -> Requester {
+    let named = data
+        .iter()
+        .find_map(|data| data.get(&TypeId::of::<Requester>())?.downcast_ref());
+    named.cloned().unwrap_or_default()
 }
 
 /// What a request does, once its document has been parsed and measured; none when it does not say which operation it means.

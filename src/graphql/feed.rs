@@ -45,9 +45,10 @@ impl Feed {
         }))
     }
 
-    /// The changes after `after`, as they come; after the newest one there is now when that is none. Ends with the first error.
+    /// The changes after `after` that `store` shows, as they come; after the newest one there is now when that is none. Ends with the first error.
     pub async fn follow(
         &self,
+        store: Store,
         after: Option<ChangePosition>,
     ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
         // Subscribed before the feed is read, so that nothing comes in between unnoticed.
@@ -56,7 +57,6 @@ impl Feed {
             Some(position) => Some(position),
             None => self.0.store.change_head().await?,
         };
-        let store = self.0.store.clone();
         let follower = Follower {
             store,
             head,

@@ -7,7 +7,8 @@ use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use timestore_entity::ids::{
-    AuditEventId, DatasetId, LifecycleRunId, ManifestDraftId, PartitionId, SnapshotId, StorageTargetId,
+    ApiTokenId, AuditEventId, DatasetId, LifecycleRunId, ManifestDraftId, PartitionId, SnapshotId,
+    StorageTargetId,
 };
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ pub enum GlobalId {
     AuditEvent(AuditEventId),
     /// A lifecycle run.
     LifecycleRun(LifecycleRunId),
+    /// An API token.
+    ApiToken(ApiTokenId),
 }
 
 const DATASET: u8 = 1;
@@ -48,6 +51,7 @@ const MANIFEST_DRAFT: u8 = 7;
 const AUDIT_EVENT: u8 = 8;
 const FILE_REMOVAL: u8 = 9;
 const LIFECYCLE_RUN: u8 = 10;
+const API_TOKEN: u8 = 11;
 
 impl GlobalId {
     /// The id as clients see it.
@@ -63,6 +67,7 @@ impl GlobalId {
             Self::FileRemoval(id, partition) => (FILE_REMOVAL, id.0, Rest::Uuid(partition.0)),
             Self::AuditEvent(id) => (AUDIT_EVENT, id.0, Rest::None),
             Self::LifecycleRun(id) => (LIFECYCLE_RUN, id.0, Rest::None),
+            Self::ApiToken(id) => (API_TOKEN, id.0, Rest::None),
         };
         let mut bytes = Vec::with_capacity(33);
         bytes.push(tag);
@@ -99,6 +104,7 @@ impl GlobalId {
             MANIFEST_DRAFT => uuid().map(|id| Self::ManifestDraft(dataset, ManifestDraftId(id))),
             AUDIT_EVENT if bytes.is_empty() => Some(Self::AuditEvent(AuditEventId(owner))),
             LIFECYCLE_RUN if bytes.is_empty() => Some(Self::LifecycleRun(LifecycleRunId(owner))),
+            API_TOKEN if bytes.is_empty() => Some(Self::ApiToken(ApiTokenId(owner))),
             _ => None,
         }
     }
@@ -143,6 +149,14 @@ impl GlobalId {
         }
     }
 
+    /// The API token that an id names.
+    pub fn api_token(id: &ID) -> Option<ApiTokenId> {
+        match Self::decode(id) {
+            Some(Self::ApiToken(token)) => Some(token),
+            _ => None,
+        }
+    }
+
     /// The draft that an id names.
     pub fn draft(id: &ID) -> store::draft::DraftRef {
         match Self::decode(id) {
@@ -179,6 +193,7 @@ mod tests {
             (dataset(), uuid()).prop_map(|(id, other)| GlobalId::ManifestDraft(id, ManifestDraftId(other))),
             uuid().prop_map(|id| GlobalId::AuditEvent(AuditEventId(id))),
             uuid().prop_map(|id| GlobalId::LifecycleRun(LifecycleRunId(id))),
+            uuid().prop_map(|id| GlobalId::ApiToken(ApiTokenId(id))),
         ]
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::Model as DatasetHead;
-use timestore_entity::ids::{AuditEventId, DatasetId, LifecycleRunId, StorageTargetId};
+use timestore_entity::ids::{ApiTokenId, AuditEventId, DatasetId, LifecycleRunId, StorageTargetId};
 
+use super::api_token::ApiToken;
 use super::audit_event::AuditEvent;
 use super::coverage::Coverage;
 use super::dataset::Dataset;
@@ -59,6 +60,8 @@ keys! {
     StorageTargetById(StorageTargetId) => Arc<StorageTarget> = storage_targets_by_id, object;
     /// A dataset.
     DatasetById(DatasetId) => Arc<Dataset> = datasets_by_id, object;
+    /// A dataset, by its slug in lower case.
+    DatasetBySlug(String) => Arc<Dataset> = datasets_by_slug, object;
     /// The head of a dataset.
     HeadOf(DatasetId) => Arc<DatasetHead> = dataset_heads, object;
     /// A schema version of a dataset.
@@ -92,6 +95,8 @@ keys! {
     DraftByKey(DraftKey) => Arc<ManifestDraft> = drafts_by_key, object;
     /// An audit event.
     AuditEventById(AuditEventId) => Arc<AuditEvent> = audit_events_by_id, object;
+    /// An API token.
+    ApiTokenById(ApiTokenId) => Arc<ApiToken> = api_tokens_by_id, object;
 }
 
 /// How many files one side of a difference has. Asked one by one, so that each has its own error.

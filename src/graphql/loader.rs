@@ -66,6 +66,11 @@ impl Loaders {
         }))
     }
 
+    /// What the batches are looked up in.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
     /// What `key` names, if there is such a thing.
     pub async fn load<K: Key>(&self, key: K) -> Result<Option<K::Value>> {
         let answer = self.join(key.clone());

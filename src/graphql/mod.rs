@@ -10,6 +10,7 @@ pub mod executor;
 pub mod limits;
 pub mod nul;
 pub mod numbers;
+mod session;
 pub mod unique;
 
 pub mod query;
@@ -54,9 +55,13 @@ pub mod feed;
 
 pub mod audit_event;
 
+pub mod api_token;
+
 pub mod commit_status;
 
 pub mod node;
+
+mod federation;
 
 pub mod compatibility;
 pub mod mutation;
@@ -98,13 +103,21 @@ pub fn schema(store: Store) -> Schema {
 
 /// The graph in the schema definition language, the same text every time.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
+    builder().finish().sdl_with_options(options())
+}
+
+/// The same as a subgraph of an Apollo Federation 2 graph: with the keys of its entities.
+pub fn federation_sdl() -> String {
+    builder().finish().sdl_with_options(options().federation())
+}
+
+fn options() -> SDLExportOptions {
+    SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()
         .sorted_enum_items()
         .include_specified_by()
-        .use_space_ident();
-    builder().finish().sdl_with_options(options)
+        .use_space_ident()
 }
 
 /// The graph without a catalog: enough to describe itself.

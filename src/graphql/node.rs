@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
+use timestore_entity::ids::DatasetId;
 
+use super::api_token::ApiToken;
 use super::audit_event::AuditEvent;
 use super::context::ContextExt;
 use super::dataset::Dataset;
@@ -13,16 +15,18 @@ use super::error::{Error, Result};
 use super::file_removal::FileRemoval;
 use super::id::GlobalId;
 use super::keys::{
-    AuditEventById, DatasetById, DraftByKey, FileRemovalByKey, LifecycleRunById, ManifestByKey,
+    ApiTokenById, AuditEventById, DatasetById, DraftByKey, FileRemovalByKey, LifecycleRunById, ManifestByKey,
     PartitionByKey, SchemaVersionByKey, SnapshotByKey, StorageTargetById,
 };
 use super::lifecycle_run::LifecycleRun;
-use super::loader::Loaders;
+use super::loader::{Key, Loaders};
 use super::manifest::Manifest;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
+use crate::auth::Scope;
+use crate::store::access::own_scopes;
 
 /// The most ids that `nodes` takes.
 const MAX_IDS: usize = 100;
@@ -51,46 +55,59 @@ pub enum Node {
     AuditEvent(Arc<AuditEvent>),
     /// A lifecycle run.
     LifecycleRun(Arc<LifecycleRun>),
+    /// An API token.
+    ApiToken(Arc<ApiToken>),
 }
 
 /// What a global id names, if there is such a thing.
-async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
+pub(super) async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
     let Some(id) = GlobalId::decode(id) else {
         return Ok(None);
     };
     Ok(match id {
         GlobalId::Dataset(id) => loaders.load(DatasetById(id)).await?.map(Node::Dataset),
-        GlobalId::StorageTarget(id) => loaders
+        GlobalId::StorageTarget(id) if loaders.store().viewer().holds(Scope::Read) => loaders
             .load(StorageTargetById(id))
             .await?
             .map(Node::StorageTarget),
-        GlobalId::SchemaVersion(dataset, version) => loaders
-            .load(SchemaVersionByKey((dataset, version)))
+        GlobalId::StorageTarget(_) => None,
+        GlobalId::SchemaVersion(dataset, version) => {
+            load_of(loaders, dataset, SchemaVersionByKey((dataset, version)))
+                .await?
+                .map(|(_, found)| Node::SchemaVersion(found))
+        }
+        GlobalId::Manifest(dataset, version) => load_of(loaders, dataset, ManifestByKey((dataset, version)))
             .await?
-            .map(Node::SchemaVersion),
-        GlobalId::Manifest(dataset, version) => loaders
-            .load(ManifestByKey((dataset, version)))
+            .map(|(_, found)| Node::Manifest(found)),
+        GlobalId::Partition(dataset, id) => load_of(loaders, dataset, PartitionByKey((dataset, id)))
             .await?
-            .map(Node::Manifest),
-        GlobalId::Partition(dataset, id) => loaders
-            .load(PartitionByKey((dataset, id)))
+            .map(|(_, found)| Node::Partition(found)),
+        GlobalId::Snapshot(dataset, id) => load_of(loaders, dataset, SnapshotByKey((dataset, id)))
             .await?
-            .map(Node::Partition),
-        GlobalId::Snapshot(dataset, id) => loaders
-            .load(SnapshotByKey((dataset, id)))
-            .await?
-            .map(Node::Snapshot),
+            .map(|(_, found)| Node::Snapshot(found)),
         GlobalId::FileRemoval(dataset, id) => loaders
             .load(FileRemovalByKey((dataset, id)))
             .await?
             .map(Node::FileRemoval),
-        GlobalId::ManifestDraft(dataset, id) => loaders
-            .load(DraftByKey((dataset, id)))
+        // A draft is its authors' until it is published.
+        GlobalId::ManifestDraft(dataset, id) => load_of(loaders, dataset, DraftByKey((dataset, id)))
             .await?
-            .map(Node::ManifestDraft),
+            .filter(|(dataset, _)| loaders.store().viewer().may_write(own_scopes(&dataset.0)))
+            .map(|(_, found)| Node::ManifestDraft(found)),
+        GlobalId::ApiToken(id) => loaders.load(ApiTokenById(id)).await?.map(Node::ApiToken),
         GlobalId::AuditEvent(id) => loaders.load(AuditEventById(id)).await?.map(Node::AuditEvent),
         GlobalId::LifecycleRun(id) => loaders.load(LifecycleRunById(id)).await?.map(Node::LifecycleRun),
     })
+}
+
+/// What `key` names in a dataset that the caller may read, and that dataset.
+async fn load_of<K: Key>(
+    loaders: &Loaders,
+    dataset: DatasetId,
+    key: K,
+) -> Result<Option<(Arc<Dataset>, K::Value)>> {
+    let (dataset, found) = try_join(loaders.load(DatasetById(dataset)), loaders.load(key)).await?;
+    Ok(dataset.zip(found))
 }
 
 /// Queries of whatever has a global id.

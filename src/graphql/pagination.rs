@@ -171,6 +171,7 @@ pub fn foreign_cursor(argument: &str) -> Error {
 
 /// Where a page stands in its list.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether more follows the page. When reading backwards with `last`: whether `before` was given.
     pub has_next_page: bool,

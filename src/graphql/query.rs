@@ -2,10 +2,12 @@
 
 use async_graphql::MergedObject;
 
+use super::api_token::ApiTokenQuery;
 use super::audit_event::AuditEventQuery;
 use super::change::ChangeQuery;
 use super::commit_status::CommitStatusQuery;
 use super::datasets::DatasetQuery;
+use super::federation::EntityQuery;
 use super::file_removal::FileRemovalQuery;
 use super::lifecycle_run::LifecycleRunQuery;
 use super::node::NodeQuery;
@@ -22,4 +24,6 @@ pub struct Query(
     LifecycleRunQuery,
     ChangeQuery,
     AuditEventQuery,
+    ApiTokenQuery,
+    EntityQuery,
 );

@@ -13,10 +13,12 @@ mod sse;
 mod websocket;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{any, get};
 
+use self::identity::Identifier;
+pub use self::identity::{Identity, Strangers};
 use crate::graphql::{Executor, Schema};
 use crate::store::Store;
 
@@ -29,25 +31,33 @@ struct App {
 
 /// How requests are served.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {}
+pub struct Settings {
+    /// Who is believed to be whom.
+    pub identity: Identity,
+}
 
 /// Everything that is served.
 pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
-    let Settings {} = settings;
+    let identifier = Identifier {
+        identity: settings.identity,
+        store: store.clone(),
+    };
     let app = App {
         executor: Executor::new(schema),
         store,
     };
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/graphiql")))
+    let graph = Router::new()
         .route("/graphql", any(operations::serve))
         .route("/graphql/stream", any(sse::serve))
+        .layer(from_fn_with_state(identifier, identity::identify));
+    Router::new()
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .merge(graph)
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/graphiql", get(playground::index))
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
-        .layer(from_fn(identity::identify))
         .layer(from_fn(log::requests))
 }

@@ -114,10 +114,7 @@ impl Schedule {
             clock: &*self.clock,
             environment: &self.environment,
             audit_retention: self.audit_retention,
-            by: Requester {
-                subject: Some("timestore lifecycle".to_owned()),
-                scopes: Vec::new(),
-            },
+            by: Requester::unrestricted(Some("timestore lifecycle".to_owned())),
             name: self.name.clone(),
         };
         let mut wait = self.wait();

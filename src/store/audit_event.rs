@@ -10,10 +10,11 @@ use timestore_entity::enums::AuditOutcome;
 use timestore_entity::ids::{AuditEventId, DatasetId};
 use timestore_entity::{Timestamp, dataset};
 
+use super::access::check_holds;
 use super::backend::Sql;
 use super::faults::Faults;
 use super::{DatasetRef, Page, Result, Rows, Store};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
 use crate::model::naming;
 
 /// The most datasets that a refusal is recorded for.
@@ -77,6 +78,7 @@ impl Store {
         filter: &AuditEventFilter,
         page: &Page<AuditEventPosition>,
     ) -> Result<Rows<AuditEvent>> {
+        check_holds(&self.viewer, Scope::Admin)?;
         let mut sql = Sql::new(&self.reader);
         let mut conditions = conditions(filter, &mut sql)?;
         let keyset = page.newest_first(&mut sql, "occurred_at");
@@ -91,6 +93,7 @@ impl Store {
 
     /// How many events `filter` lets through.
     pub async fn audit_event_count(&self, filter: &AuditEventFilter) -> Result<u64> {
+        check_holds(&self.viewer, Scope::Admin)?;
         let mut sql = Sql::new(&self.reader);
         let conditions = conditions(filter, &mut sql)?;
         let text = format!(
@@ -105,6 +108,9 @@ impl Store {
         &self,
         ids: &[AuditEventId],
     ) -> Result<HashMap<AuditEventId, AuditEvent>> {
+        if !self.viewer.holds(Scope::Admin) {
+            return Ok(HashMap::new());
+        }
         let select = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
         let events = select.all(&self.reader).await?;
         Ok(events.into_iter().map(|event| (event.id, event)).collect())

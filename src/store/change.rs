@@ -2,6 +2,7 @@
 
 use timestore_entity::change::Model as Change;
 
+use super::access::readable;
 use super::backend::{Sql, change_horizon};
 use super::{Page, Result, Rows, Store};
 
@@ -13,6 +14,7 @@ impl Store {
     pub async fn change_page(&self, page: &Page<ChangePosition>) -> Result<Rows<Change>> {
         let mut sql = Sql::new(&self.reader);
         let mut conditions = vec![change_horizon(&sql).to_owned()];
+        let from = self.visible_changes(&mut sql, &mut conditions);
         for (position, comparison) in [(page.after, ">"), (page.before, "<")] {
             if let Some((transaction, sequence)) = position {
                 let position = format!("({}, {})", sql.bind(transaction), sql.bind(sequence));
@@ -21,7 +23,7 @@ impl Store {
         }
         let direction = if page.backwards { "desc" } else { "asc" };
         let text = format!(
-            "select * from timestore.changes where {} order by transaction_id {direction}, sequence {direction} limit {}",
+            "select changes.* from {from} where {} order by transaction_id {direction}, sequence {direction} limit {}",
             conditions.join(" and "),
             sql.bind(i64::from(page.limit) + 1)
         );
@@ -30,12 +32,30 @@ impl Store {
 
     /// How many changes the feed holds.
     pub async fn change_count(&self) -> Result<u64> {
-        let sql = Sql::new(&self.reader);
-        let text = format!(
-            "select count(*) from timestore.changes where {}",
-            change_horizon(&sql)
-        );
+        let mut sql = Sql::new(&self.reader);
+        let mut conditions = vec![change_horizon(&sql).to_owned()];
+        let from = self.visible_changes(&mut sql, &mut conditions);
+        let text = format!("select count(*) from {from} where {}", conditions.join(" and "));
         Ok(sql.count(&self.reader, text).await?)
+    }
+
+    /// Where the changes that the viewer may see are selected from, and on which conditions. What happened to no dataset is for
+    /// holders of the global scope. A dataset that is gone has the scopes that its deletion tells.
+    fn visible_changes(&self, sql: &mut Sql, conditions: &mut Vec<String>) -> &'static str {
+        let scopes = |column: &str| {
+            format!(
+                "(case when changes.dataset_id is null or dataset.id is not null then dataset.{column} else \
+                 (select gone.{column} from timestore.changes as gone where gone.dataset_id = changes.dataset_id \
+                 and gone.kind = 'dataset_deleted') end)"
+            )
+        };
+        match readable(sql, &self.viewer, &scopes("read_scopes"), &scopes("write_scopes")) {
+            Some(condition) => {
+                conditions.push(condition);
+                "timestore.changes as changes left join timestore.datasets as dataset on dataset.id = changes.dataset_id"
+            }
+            None => "timestore.changes as changes",
+        }
     }
 
     /// The position of the newest change that the feed shows.

@@ -12,7 +12,7 @@ use timestore_entity::manifest;
 use timestore_entity::manifest_draft::{ActiveModel, Entity, Model as ManifestDraft};
 use timestore_entity::schema_version::Fields;
 
-use super::dataset::{dataset_find_in_txn, dataset_get_in_txn, dataset_lock_in_txn};
+use super::dataset::{dataset_find_to_write_in_txn, dataset_get_in_txn, dataset_lock_in_txn};
 use super::faults::Faults;
 use super::keyed::rows_by_id;
 use super::publish::additions::check_additions_in_txn;
@@ -99,7 +99,7 @@ impl Store {
     pub async fn draft_create(&self, by: &Requester, input: DraftCreate) -> Result<ManifestDraft> {
         let transaction = self.begin().await?;
         // The dataset cannot be deleted before its new draft can be seen.
-        let dataset = dataset_lock_in_txn(&transaction, &input.dataset, LockType::Share).await?;
+        let dataset = dataset_lock_in_txn(&transaction, by, &input.dataset, LockType::Share).await?;
         let mut faults = Faults::default();
         use ManifestOperation::{Append, Compact, Delete, Replace};
         if !matches!(input.operation, Append | Compact | Delete | Replace) {
@@ -169,11 +169,11 @@ impl Store {
         input: DraftStage,
     ) -> Result<(ManifestDraft, Vec<Skipped>)> {
         let transaction = self.begin().await?;
-        let mut draft = self.draft_lock_in_txn(&transaction, &input.draft).await?;
+        let mut draft = self.draft_lock_in_txn(&transaction, by, &input.draft).await?;
         if draft.published_version.is_some() {
             return Err(draft_not_found().into());
         }
-        let dataset = dataset_get_in_txn(&transaction, &DatasetRef::Id(draft.dataset_id)).await?;
+        let dataset = dataset_get_in_txn(&transaction, by, &DatasetRef::Id(draft.dataset_id)).await?;
         let mut faults = Faults::default();
         check_size("add", input.add.len(), &mut faults);
         check_size("remove", input.remove.len(), &mut faults);
@@ -239,8 +239,8 @@ impl Store {
     /// Publishes a draft as a manifest. A draft that was published already answers as it did then.
     pub async fn draft_publish(&self, by: &Requester, input: DraftPublish) -> Result<Published> {
         let transaction = self.begin().await?;
-        let draft = self.draft_lock_in_txn(&transaction, &input.draft).await?;
-        let dataset = dataset_get_in_txn(&transaction, &DatasetRef::Id(draft.dataset_id)).await?;
+        let draft = self.draft_lock_in_txn(&transaction, by, &input.draft).await?;
+        let dataset = dataset_get_in_txn(&transaction, by, &DatasetRef::Id(draft.dataset_id)).await?;
         let request = json!({ "draft": draft.id, "expectedVersion": input.expected_version });
         let idempotency = Key::new(input.idempotency_key, "publishManifestDraft", &request);
         if let Some(version) = draft.published_version {
@@ -305,11 +305,11 @@ impl Store {
     /// Throws a draft away.
     pub async fn draft_discard(&self, by: &Requester, draft: &DraftRef) -> Result<ManifestDraft> {
         let transaction = self.begin().await?;
-        let draft = self.draft_lock_in_txn(&transaction, draft).await?;
+        let draft = self.draft_lock_in_txn(&transaction, by, draft).await?;
         if draft.published_version.is_some() {
             return Err(draft_not_found().into());
         }
-        let dataset = dataset_get_in_txn(&transaction, &DatasetRef::Id(draft.dataset_id)).await?;
+        let dataset = dataset_get_in_txn(&transaction, by, &DatasetRef::Id(draft.dataset_id)).await?;
         clear_in_txn(&transaction, &draft).await?;
         let deleted = Entity::delete_by_id((draft.dataset_id, draft.id))
             .exec(&transaction)
@@ -348,13 +348,13 @@ impl Store {
     async fn draft_lock_in_txn(
         &self,
         transaction: &DatabaseTransaction,
+        by: &Requester,
         draft: &DraftRef,
     ) -> Result<ManifestDraft> {
         let DraftRef::Id(dataset, id) = draft else {
             return Err(draft_not_found().into());
         };
-        // The dataset must be visible to the caller as well.
-        dataset_find_in_txn(transaction, &DatasetRef::Id(*dataset))
+        dataset_find_to_write_in_txn(transaction, by, &DatasetRef::Id(*dataset))
             .await?
             .ok_or_else(draft_not_found)?;
         let draft = Entity::find_by_id((*dataset, *id))

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The request cannot be granted as it is.
     #[error("{0}")]
     Refused(Refusal),
+    /// The caller has none of these scopes, any one of which would do.
+    #[error("one of these scopes is needed: {}", .0.join(", "))]
+    Forbidden(Vec<String>),
     /// The history of the version has expired.
     #[error("version {version} has expired; the oldest one available is {oldest}")]
     Expired {

@@ -132,7 +132,7 @@ impl Store {
         let key = naming::idempotency_key(idempotency_key)
             .map_err(|message| Fault::invalid(&["idempotencyKey"], message))?;
         let transaction = self.begin().await?;
-        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, dataset).await?;
+        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, &self.viewer, dataset).await?;
         let record = idempotency_record::Entity::find_by_id((dataset.id, key))
             .one(&transaction)
             .await?;

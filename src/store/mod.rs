@@ -3,6 +3,8 @@
 //! One public write is one transaction, begun and committed in that method; helpers inside someone else's transaction end in
 //! `_in_txn`. Nothing here knows GraphQL; all that differs between the databases is in [`backend`].
 
+pub mod access;
+pub mod api_token;
 pub mod audit_event;
 pub mod backend;
 pub mod change;
@@ -46,6 +48,7 @@ pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
 pub use page::{Page, Rows};
 pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTargetRef};
 
+use crate::auth::Requester;
 use crate::model::retention::RetentionDefaults;
 
 /// The catalog. Cheap to clone.
@@ -56,6 +59,8 @@ pub struct Store {
     /// Where everything else is read.
     reader: DatabaseConnection,
     clock: Arc<dyn Clock>,
+    /// Whose eyes it is read with.
+    viewer: Arc<Requester>,
     /// How long after its expiry a version may still be read by requests that began before.
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
@@ -63,12 +68,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the catalog. Its tables must be there: see `timestore_migration`.
+    /// Opens the catalog, which sees everything. Its tables must be there: see `timestore_migration`.
     pub fn new(connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
         Self {
             writer: connections.writer,
             reader: connections.reader,
             clock,
+            viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
         }
@@ -91,6 +97,20 @@ impl Store {
             retention_defaults: defaults,
             ..self
         }
+    }
+
+    /// The same catalog as `viewer` sees it: what they may not read is not there.
+    #[must_use]
+    pub fn as_seen_by(self, viewer: Requester) -> Self {
+        Self {
+            viewer: Arc::new(viewer),
+            ..self
+        }
+    }
+
+    /// Whose eyes it is read with.
+    pub fn viewer(&self) -> &Requester {
+        &self.viewer
     }
 
     /// Whether the database answers.

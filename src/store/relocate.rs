@@ -11,7 +11,7 @@ use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::{PartitionId, StorageTargetId};
 use timestore_entity::partition::Model as Partition;
 
-use super::dataset::{dataset_find_in_txn, dataset_not_found, head_lock_in_txn};
+use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found, head_lock_in_txn};
 use super::error::NotLive;
 use super::faults::Faults;
 use super::keyed::rows_by_id;
@@ -57,7 +57,7 @@ impl Store {
         if input.moves.is_empty() || input.moves.len() > MAX_FILES {
             faults.invalid(&["moves"], format!("expected 1 to {MAX_FILES} files"));
         }
-        let Some(dataset) = dataset_find_in_txn(&transaction, &input.dataset).await? else {
+        let Some(dataset) = dataset_find_to_write_in_txn(&transaction, by, &input.dataset).await? else {
             faults.push(dataset_not_found(&input.dataset));
             return Err(faults.into_inner().into());
         };

@@ -14,7 +14,7 @@ use timestore_entity::ids::DatasetId;
 use timestore_entity::schema_version::{ActiveModel, Column, Entity, Field, Fields, Model as SchemaVersion};
 
 use super::backend::Sql;
-use super::dataset::{dataset_find_in_txn, dataset_not_found, head_lock_in_txn};
+use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found, head_lock_in_txn};
 use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_number};
 use super::trail::Trail;
@@ -68,7 +68,7 @@ impl Store {
         if let Some(description) = &input.description {
             faults.check(&["description"], crate::model::naming::description(description));
         }
-        let dataset = dataset_find_in_txn(&transaction, &input.dataset).await?;
+        let dataset = dataset_find_to_write_in_txn(&transaction, by, &input.dataset).await?;
         let head = match &dataset {
             Some(dataset) => head_lock_in_txn(&transaction, dataset.id).await?,
             None => None,

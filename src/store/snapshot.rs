@@ -43,7 +43,7 @@ impl Store {
     pub async fn snapshot_create(&self, by: &Requester, input: SnapshotCreate) -> Result<Snapshot> {
         let transaction = self.begin().await?;
         // Under the lock of the head, history cannot expire meanwhile.
-        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, by, &input.dataset).await?;
         let now = self.clock.now();
         let mut faults = Faults::default();
         let name = faults
@@ -104,7 +104,7 @@ impl Store {
         name: &str,
     ) -> Result<Snapshot> {
         let transaction = self.begin().await?;
-        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, dataset).await?;
+        let (dataset, _) = dataset_get_with_head_lock_in_txn(&transaction, by, dataset).await?;
         let not_found = || {
             Fault::not_found(
                 &["name"],

@@ -12,10 +12,11 @@ use timestore_entity::enums::{ChangeKind, StorageKind};
 use timestore_entity::ids::StorageTargetId;
 use timestore_entity::storage_target::{ActiveModel, Column, Entity, Model as StorageTarget};
 
+use super::access::check_holds;
 use super::faults::Faults;
 use super::trail::Trail;
 use super::{Fault, FaultKind, Page, Result, Rows, StorageTargetRef, Store, StoreError, backend};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
 use crate::model::naming;
 
 /// What a storage target should be.
@@ -42,6 +43,7 @@ impl Store {
         by: &Requester,
         input: StorageTargetUpsert,
     ) -> Result<StorageTarget> {
+        check_holds(by, Scope::Write)?;
         let input = self.checked(input).await?;
         match self.storage_target_upsert_once(by, &input).await {
             // Someone else has just created it; now it can be brought to what is asked.
@@ -75,6 +77,10 @@ impl Store {
         };
         if let Some(existing) = existing.as_ref().filter(|existing| is_as_asked(existing, input)) {
             return Ok(existing.clone());
+        }
+        if existing.is_some() {
+            // The files of everyone's datasets would lie elsewhere.
+            check_holds(by, Scope::Admin)?;
         }
         let now = self.clock.now();
         let mut row = ActiveModel {
@@ -112,6 +118,9 @@ impl Store {
 
     /// The target that `target` names, if there is one.
     pub async fn storage_target_find(&self, target: &StorageTargetRef) -> Result<Option<StorageTarget>> {
+        if !self.viewer.holds(Scope::Read) {
+            return Ok(None);
+        }
         storage_target_find_in_txn(&self.reader, target).await
     }
 
@@ -133,6 +142,7 @@ impl Store {
         kind: Option<StorageKind>,
         page: &Page<String>,
     ) -> Result<Rows<StorageTarget>> {
+        check_holds(&self.viewer, Scope::Read)?;
         let mut select = Entity::find().limit(u64::from(page.limit) + 1);
         if let Some(kind) = kind {
             select = select.filter(Column::Kind.eq(kind));
@@ -154,6 +164,7 @@ impl Store {
 
     /// How many targets there are.
     pub async fn storage_target_count(&self, kind: Option<StorageKind>) -> Result<u64> {
+        check_holds(&self.viewer, Scope::Read)?;
         let mut select = Entity::find();
         if let Some(kind) = kind {
             select = select.filter(Column::Kind.eq(kind));
@@ -207,7 +218,7 @@ impl Store {
     async fn checked(&self, input: StorageTargetUpsert) -> Result<StorageTargetUpsert> {
         let mut faults = Faults::default();
         if let Some(id) = &input.id
-            && self.storage_target_find(id).await?.is_none()
+            && storage_target_find_in_txn(&self.reader, id).await?.is_none()
         {
             faults.push(Fault::not_found(
                 &["id"],

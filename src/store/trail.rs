@@ -57,8 +57,13 @@ impl Store {
         let about = dataset.map(|dataset| (dataset.id, Some(dataset.slug.clone())));
         self.audit_row_in_txn(transaction, by, now, action, about, detail.clone())
             .await?;
-        let id = dataset.map(|dataset| dataset.id);
-        change_row_in_txn(transaction, now, kind, id, version, detail).await
+        let mut change = change_row(now, kind, dataset.map(|dataset| dataset.id), version, detail);
+        if let Some(dataset) = dataset.filter(|_| kind == ChangeKind::DatasetDeleted) {
+            // Nothing else will tell who may know of it.
+            change.read_scopes = Set(dataset.read_scopes.clone());
+            change.write_scopes = Set(dataset.write_scopes.clone());
+        }
+        insert_in_txn(transaction, change).await
     }
 
     /// Writes the trail of a mutation of what is left of a dataset.
@@ -86,7 +91,9 @@ impl Store {
         )
         .await?;
         match kind {
-            Some(kind) => change_row_in_txn(transaction, now, kind, Some(dataset), None, detail).await,
+            Some(kind) => {
+                insert_in_txn(transaction, change_row(now, kind, Some(dataset), None, detail)).await
+            }
             None => Ok(()),
         }
     }
@@ -149,15 +156,14 @@ impl Store {
     }
 }
 
-async fn change_row_in_txn(
-    transaction: &DatabaseTransaction,
+fn change_row(
     now: Timestamp,
     kind: ChangeKind,
     dataset: Option<DatasetId>,
     version: Option<i32>,
     payload: Json,
-) -> Result<(), DbErr> {
-    let change = change::ActiveModel {
+) -> change::ActiveModel {
+    change::ActiveModel {
         sequence: NotSet,
         transaction_id: NotSet,
         kind: Set(kind),
@@ -165,7 +171,12 @@ async fn change_row_in_txn(
         version: Set(version),
         payload: Set(payload),
         occurred_at: Set(now),
-    };
+        read_scopes: NotSet,
+        write_scopes: NotSet,
+    }
+}
+
+async fn insert_in_txn(transaction: &DatabaseTransaction, change: change::ActiveModel) -> Result<(), DbErr> {
     change::Entity::insert(change)
         .exec_without_returning(transaction)
         .await?;

@@ -34,7 +34,7 @@ fn event(action: &str, minutes: i64) -> Model {
     Model {
         id: AuditEventId(Uuid::now_v7()),
         actor: None,
-        scopes: json!([]),
+        scopes: json!(["timestore:admin"]),
         action: action.to_owned(),
         outcome: AuditOutcome::Success,
         dataset_id: None,
@@ -79,7 +79,7 @@ async fn an_event_says_who_did_what_to_which_dataset(database: TestDatabase) {
     );
     let publish = &page["nodes"][0];
     assert_eq!(publish["actor"], Value::Null);
-    assert_eq!(publish["scopes"], json!([]));
+    assert_eq!(publish["scopes"], json!(["timestore:admin"]));
     assert_eq!(publish["outcome"], "SUCCESS");
     assert_eq!(publish["dataset"], slug("weather"));
     assert_eq!(publish["datasetSlug"], "weather");

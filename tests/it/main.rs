@@ -7,6 +7,7 @@
 
 mod support;
 
+mod access;
 mod audit_event;
 mod changes;
 mod cold_storage;
@@ -25,6 +26,7 @@ mod file_removal;
 mod history;
 mod housekeeping;
 mod idempotency;
+mod identity;
 mod killed;
 mod layering;
 mod lease;

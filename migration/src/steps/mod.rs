@@ -10,6 +10,7 @@ mod m20261124_000007_file_life;
 mod m20261126_000008_removal_indexes;
 mod m20261126_000009_dataset_delete;
 mod m20261126_000010_places;
+mod m20261127_000011_identity;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -37,6 +38,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261126_000008_removal_indexes::STEP,
     m20261126_000009_dataset_delete::STEP,
     m20261126_000010_places::STEP,
+    m20261127_000011_identity::STEP,
 ];
 
 impl MigrationName for Step {

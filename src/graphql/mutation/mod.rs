@@ -2,6 +2,7 @@
 //!
 //! A payload holds the result, null when the request was refused, and `userErrors`: see [`super::user_error`].
 
+mod api_token;
 mod dataset;
 mod dataset_delete;
 mod draft;
@@ -36,4 +37,5 @@ pub struct Mutation(
     snapshot::SnapshotMutation,
     file_removal::FileRemovalMutation,
     lifecycle_run::LifecycleRunMutation,
+    api_token::ApiTokenMutation,
 );

@@ -12,14 +12,16 @@ use super::scalar::{BigInt, DateTime};
 use crate::store::{self, DatasetRef, Fault, FaultKind, Refusal, StoreError};
 
 /// What a mutation returns: the result, or all that is wrong with its `input`. Anything else that went wrong is an error of
-/// the response. A refusal is recorded in the audit trail, under the `datasets` that the input names.
+/// the response. What was refused or forbidden is recorded in the audit trail, under the `datasets` that the input names.
 pub async fn settle<T>(
     ctx: &Context<'_>,
     datasets: &[DatasetRef],
     result: store::Result<T>,
 ) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
-    if let Err(StoreError::Refused(refusal)) = &result {
-        refusal::record(ctx, datasets, refusal).await;
+    match &result {
+        Err(StoreError::Refused(refusal)) => refusal::record(ctx, datasets, refusal).await,
+        Err(StoreError::Forbidden(scopes)) => refusal::record_forbidden(ctx, datasets, scopes).await,
+        _ => {}
     }
     settle_dry(result)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::UserErrorCode;
 use crate::graphql::context::ContextExt;
-use crate::graphql::error;
+use crate::graphql::error::{self, Code};
 use crate::store::{DatasetRef, Fault, Refusal};
 
 /// The most errors that an event lists.
@@ -17,11 +17,21 @@ const MAX_CHARACTERS: usize = 1_000;
 /// Records that the mutation of `ctx`, which named these datasets, was refused. The caller gets the same answer whether or not
 /// this succeeds.
 pub(super) async fn record(ctx: &Context<'_>, datasets: &[DatasetRef], refusal: &Refusal) {
+    record_as(ctx, datasets, &detail(refusal)).await;
+}
+
+/// Records that the caller of the mutation had none of the `scopes` that it needs.
+pub(super) async fn record_forbidden(ctx: &Context<'_>, datasets: &[DatasetRef], scopes: &[String]) {
+    let detail = json!({ "errors": [{ "code": Code::Forbidden.as_str(), "scopes": scopes }] });
+    record_as(ctx, datasets, &detail).await;
+}
+
+async fn record_as(ctx: &Context<'_>, datasets: &[DatasetRef], detail: &Json) {
     let field = ctx.field();
     let action = field.name();
     let recorded = ctx
         .store()
-        .audit_event_refused(ctx.requester(), action, datasets, &detail(refusal))
+        .audit_event_refused(ctx.requester(), action, datasets, detail)
         .await;
     if let Err(error) = recorded {
         tracing::error!(action, error = error::chain(&error), "refusal not recorded");

@@ -1,17 +1,19 @@
 //! All that differs between PostgreSQL and SQLite, as plain functions: connections, transactions that write, relations made
-//! of values, "the first n of each parent", the horizon of the change feed, and which transactions have ended.
+//! of values, lists in columns, "the first n of each parent", the horizon of the change feed, and which transactions have ended.
 //!
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
 mod connect;
 mod constraint;
 mod first_of_each;
+mod has_any;
 mod relation;
 mod sql;
 
 pub use connect::{Connections, Database, connect, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
+pub(super) use has_any::has_any;
 pub(super) use relation::{Column, Relation, in_relation, relations};
 pub(super) use sql::Sql;
 

@@ -9,8 +9,9 @@ use timestore_entity::enums::{ChangeKind, CompatibilityMode, DatasetStatus, File
 use timestore_entity::ids::DatasetId;
 
 use super::fields::{changed, check_description, check_scopes, target_id_in_txn};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
 use crate::model::naming;
+use crate::store::access::{check_holds, own_scopes};
 use crate::store::faults::Faults;
 use crate::store::trail::Trail;
 use crate::store::{Fault, FaultKind, Result, StorageTargetRef, Store, StoreError, backend};
@@ -41,6 +42,8 @@ pub struct DatasetCreate {
 impl Store {
     /// Creates a dataset. Creating it again with equal fields returns it.
     pub async fn dataset_create(&self, by: &Requester, input: DatasetCreate) -> Result<Dataset> {
+        let names_scopes = input.read_scopes.is_some() || input.write_scopes.is_some();
+        check_holds(by, if names_scopes { Scope::Admin } else { Scope::Write })?;
         match self.dataset_create_once(by, &input).await {
             // Someone else has just created it; now it can be compared.
             Err(StoreError::Database(error)) if backend::violates(&error, backend::DATASET_SLUG) => {
@@ -90,7 +93,7 @@ impl Store {
             .one(&transaction)
             .await?
         {
-            return same_or_refused(existing, &dataset);
+            return same_or_refused(by, existing, &dataset);
         }
         Entity::insert(ActiveModel::from(dataset.clone()))
             .exec_without_returning(&transaction)
@@ -111,7 +114,10 @@ impl Store {
     }
 }
 
-fn same_or_refused(existing: Dataset, asked: &Dataset) -> Result<Dataset> {
+fn same_or_refused(by: &Requester, existing: Dataset, asked: &Dataset) -> Result<Dataset> {
+    if !by.may_read(own_scopes(&existing)) {
+        return Err(Fault::new(&["slug"], FaultKind::AlreadyExists, "the slug cannot be had").into());
+    }
     let differing = changed(
         &existing,
         &Dataset {

@@ -13,9 +13,10 @@ use timestore_entity::enums::ChangeKind;
 use timestore_entity::ids::DatasetId;
 
 use super::{dataset_lock_in_txn, dataset_not_found, head_lock_in_txn};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
 use crate::model::naming;
 use crate::model::span::LATEST;
+use crate::store::access::check_holds;
 use crate::store::backend::{Others, Sql, for_update};
 use crate::store::error::Pin;
 use crate::store::faults::Faults;
@@ -75,8 +76,9 @@ impl Store {
     ///
     /// Who was waiting for the dataset finds that there is none. Takes as long as the dataset has rows.
     pub async fn dataset_delete(&self, by: &Requester, input: DatasetDelete) -> Result<DatasetDeleted> {
+        check_holds(by, Scope::Admin)?;
         let transaction = self.begin().await?;
-        let dataset = dataset_lock_in_txn(&transaction, &input.dataset, LockType::NoKeyUpdate).await?;
+        let dataset = dataset_lock_in_txn(&transaction, by, &input.dataset, LockType::NoKeyUpdate).await?;
         drafts_lock_in_txn(&transaction, dataset.id).await?;
         let head = head_lock_in_txn(&transaction, dataset.id).await?;
         let head = head.ok_or_else(|| dataset_not_found(&input.dataset))?;

@@ -21,9 +21,11 @@ pub use create::DatasetCreate;
 pub use delete::{DatasetDelete, DatasetDeleted};
 pub use update::DatasetUpdate;
 
+use super::access::{check_writes, own_scopes, readable};
 use super::backend::Sql;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Fault, Page, Result, Rows, StorageTargetRef, Store};
+use crate::auth::Requester;
 use crate::model::naming;
 
 /// Which datasets a list holds.
@@ -42,12 +44,22 @@ pub struct DatasetFilter {
 impl Store {
     /// The dataset that `dataset` names, if there is one.
     pub async fn dataset_find(&self, dataset: &DatasetRef) -> Result<Option<Dataset>> {
-        dataset_find_in_txn(&self.reader, dataset).await
+        dataset_find_in_txn(&self.reader, &self.viewer, dataset).await
     }
 
     /// The datasets with these ids.
     pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> {
-        datasets_by_id_in_txn(&self.reader, ids).await
+        let mut datasets = datasets_by_id_in_txn(&self.reader, ids).await?;
+        datasets.retain(|_, dataset| self.viewer.may_read(own_scopes(dataset)));
+        Ok(datasets)
+    }
+
+    /// The datasets with these slugs, in lower case.
+    pub async fn datasets_by_slug(&self, slugs: &[String]) -> Result<HashMap<String, Dataset>> {
+        let select = Entity::find().filter(Column::Slug.is_in(slugs));
+        let datasets = select.all(&self.reader).await?.into_iter();
+        let seen = datasets.filter(|dataset| self.viewer.may_read(own_scopes(dataset)));
+        Ok(seen.map(|dataset| (dataset.slug.clone(), dataset)).collect())
     }
 
     /// The heads of these datasets.
@@ -92,6 +104,7 @@ impl Store {
 
     async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
         let mut conditions = vec!["true".to_owned()];
+        conditions.extend(readable(sql, &self.viewer, "read_scopes", "write_scopes"));
         let status = filter
             .status
             .or((!filter.include_archived).then_some(DatasetStatus::Active));
@@ -116,7 +129,7 @@ impl Store {
     }
 }
 
-/// The datasets with these ids, as `connection` sees them.
+/// The datasets with these ids, whoever may read them, as `connection` sees them.
 pub(super) async fn datasets_by_id_in_txn(
     connection: &impl ConnectionTrait,
     ids: &[DatasetId],
@@ -131,12 +144,13 @@ pub(super) async fn datasets_by_id_in_txn(
         .collect())
 }
 
-/// The dataset that `dataset` names, as `connection` sees it.
+/// The dataset that `dataset` names, where there is one that `by` may read, as `connection` sees it.
 pub(super) async fn dataset_find_in_txn(
     connection: &impl ConnectionTrait,
+    by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<Option<Dataset>> {
-    Ok(match dataset {
+    let found = match dataset {
         DatasetRef::Id(id) => Entity::find_by_id(*id).one(connection).await?,
         DatasetRef::Slug(slug) => match naming::slug(slug) {
             Ok(slug) => {
@@ -148,41 +162,58 @@ pub(super) async fn dataset_find_in_txn(
             Err(_) => None,
         },
         DatasetRef::Unknown(_) => None,
-    })
+    };
+    Ok(found.filter(|found| by.may_read(own_scopes(found))))
+}
+
+/// The dataset that a mutation of `by` names, where there is one that they may read; refuses where they may not write it.
+pub(super) async fn dataset_find_to_write_in_txn(
+    connection: &impl ConnectionTrait,
+    by: &Requester,
+    dataset: &DatasetRef,
+) -> Result<Option<Dataset>> {
+    let found = dataset_find_in_txn(connection, by, dataset).await?;
+    if let Some(found) = &found {
+        check_writes(by, found)?;
+    }
+    Ok(found)
 }
 
 /// A condition on rows that outlive their datasets: they are of the one that is named, which may be gone when it is named by id.
 pub(super) async fn of_dataset(
     connection: &impl ConnectionTrait,
+    by: &Requester,
     dataset: &DatasetRef,
     sql: &mut Sql,
 ) -> Result<String> {
     let id = match dataset {
         DatasetRef::Id(id) => Some(*id),
-        other => dataset_find_in_txn(connection, other)
+        other => dataset_find_in_txn(connection, by, other)
             .await?
             .map(|found| found.id),
     };
     Ok(id.map_or("false".to_owned(), |id| format!("dataset_id = {}", sql.bind(id))))
 }
 
-/// The dataset that a mutation names at `dataset`, and must exist.
+/// The dataset that a mutation of `by` names at `dataset`, and must exist.
 pub(super) async fn dataset_get_in_txn(
     connection: &impl ConnectionTrait,
+    by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<Dataset> {
-    let found = dataset_find_in_txn(connection, dataset).await?;
+    let found = dataset_find_to_write_in_txn(connection, by, dataset).await?;
     Ok(found.ok_or_else(|| dataset_not_found(dataset))?)
 }
 
-/// The dataset that a mutation names at `dataset`, and must exist, locked until the end of the transaction. No lock but
+/// The dataset that a mutation of `by` names at `dataset`, and must exist, locked until the end of the transaction. No lock but
 /// [`LockType::Update`] keeps publishers waiting.
 pub(super) async fn dataset_lock_in_txn(
     transaction: &DatabaseTransaction,
+    by: &Requester,
     dataset: &DatasetRef,
     lock: LockType,
 ) -> Result<Dataset> {
-    let found = dataset_get_in_txn(transaction, dataset).await?;
+    let found = dataset_get_in_txn(transaction, by, dataset).await?;
     let locked = Entity::find_by_id(found.id).lock(lock).one(transaction).await?;
     Ok(locked.ok_or_else(|| dataset_not_found(dataset))?)
 }
@@ -217,13 +248,14 @@ pub(super) async fn head_lock_in_txn(
     Ok(select.one(transaction).await?)
 }
 
-/// The dataset that a mutation names at `dataset`, and must exist, and its head, which is locked until the end of the
+/// The dataset that a mutation of `by` names at `dataset`, and must exist, and its head, which is locked until the end of the
 /// transaction.
 pub(super) async fn dataset_get_with_head_lock_in_txn(
     transaction: &DatabaseTransaction,
+    by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<(Dataset, DatasetHead)> {
-    let found = dataset_get_in_txn(transaction, dataset).await?;
+    let found = dataset_get_in_txn(transaction, by, dataset).await?;
     let head = head_lock_in_txn(transaction, found.id).await?;
     Ok((found, head.ok_or_else(|| dataset_not_found(dataset))?))
 }

@@ -9,9 +9,10 @@ use timestore_entity::enums::{ChangeKind, CompatibilityMode, DatasetStatus, File
 use timestore_entity::ids::DatasetId;
 
 use super::fields::{changed, check_description, check_scopes, target_id_in_txn};
-use super::{dataset_find_in_txn, dataset_not_found};
-use crate::auth::Requester;
+use super::{dataset_find_to_write_in_txn, dataset_not_found};
+use crate::auth::{Requester, Scope};
 use crate::model::naming;
+use crate::store::access::check_holds;
 use crate::store::faults::Faults;
 use crate::store::trail::Trail;
 use crate::store::{DatasetRef, FaultKind, Result, StorageTargetRef, Store};
@@ -44,8 +45,11 @@ pub struct DatasetUpdate {
 impl Store {
     /// Changes a dataset. What is already as asked makes no new revision.
     pub async fn dataset_update(&self, by: &Requester, input: DatasetUpdate) -> Result<Dataset> {
+        if input.read_scopes.is_some() || input.write_scopes.is_some() {
+            check_holds(by, Scope::Admin)?;
+        }
         let transaction = self.begin().await?;
-        let Some(before) = lock_in_txn(&transaction, &input.dataset).await? else {
+        let Some(before) = lock_in_txn(&transaction, by, &input.dataset).await? else {
             let mut faults = Faults::default();
             faults.push(dataset_not_found(&input.dataset));
             updated_in_txn(
@@ -87,7 +91,7 @@ impl Store {
         }
         faults.finish()?;
         let transaction = self.begin().await?;
-        let before = lock_in_txn(&transaction, dataset)
+        let before = lock_in_txn(&transaction, by, dataset)
             .await?
             .ok_or_else(|| dataset_not_found(dataset))?;
         if before.status == DatasetStatus::Inactive {
@@ -147,8 +151,12 @@ impl Store {
 }
 
 /// The dataset that is named, locked until the end of the transaction.
-async fn lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Option<Dataset>> {
-    match dataset_find_in_txn(transaction, dataset).await? {
+async fn lock_in_txn(
+    transaction: &DatabaseTransaction,
+    by: &Requester,
+    dataset: &DatasetRef,
+) -> Result<Option<Dataset>> {
+    match dataset_find_to_write_in_txn(transaction, by, dataset).await? {
         Some(found) => Ok(Entity::find_by_id(found.id)
             .lock_exclusive()
             .one(transaction)

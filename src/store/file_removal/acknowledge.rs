@@ -11,7 +11,8 @@ use timestore_entity::ids::{DatasetId, LeaseId};
 
 use super::claim::postpone_in_txn;
 use super::{FileRemovalKey, MAX_ATTEMPTS, MAX_CLAIM, key_columns, leased_in_txn};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
+use crate::store::access::check_holds;
 use crate::store::backend::{Column, Relation, relations};
 use crate::store::dataset::datasets_by_id_in_txn;
 use crate::store::faults::Faults;
@@ -87,6 +88,7 @@ impl Store {
         by: &Requester,
         input: FileRemovalAcknowledge,
     ) -> Result<Acknowledged> {
+        check_holds(by, Scope::Admin)?;
         let transaction = self.begin().await?;
         let now = self.clock.now();
         let rows = held_in_txn(&transaction, &input).await?;

@@ -10,9 +10,10 @@ use timestore_entity::ids::LeaseId;
 
 use super::needed::{Verdict, verdicts_in_txn};
 use super::{FileRemovalKey, MAX_ATTEMPTS, key_columns};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
 use crate::model::duration::IsoDuration;
 use crate::model::naming;
+use crate::store::access::check_holds;
 use crate::store::backend::{
     Column, Others, Relation, Sql, begun_by_now, for_update, have_ended, in_relation, relations,
 };
@@ -69,6 +70,7 @@ impl Store {
     /// Where a transaction lasts too long, nothing is handed out, and the lease is given back for a minute. A claim whose
     /// caller goes away ends with its lease.
     pub async fn file_removals_claim(&self, by: &Requester, input: FileRemovalClaim) -> Result<Claimed> {
+        check_holds(by, Scope::Admin)?;
         let now = self.clock.now();
         let mut faults = Faults::default();
         let owner = faults.check(&["owner"], naming::source(&input.owner));

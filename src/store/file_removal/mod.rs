@@ -21,10 +21,12 @@ pub use claim::{Claimed, FileRemovalClaim, MAX_CLAIM};
 pub(in crate::store) use place::{KIN, LEASED, places};
 pub use requeue::FileRemovalRequeue;
 
+use super::access::check_holds;
 use super::backend::{Column, Others, Sql, for_update, in_relation, relations};
 use super::dataset::of_dataset;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Page, Result, Rows, StorageTargetRef, Store};
+use crate::auth::Scope;
 
 /// How often a file is handed out before it becomes a dead letter.
 pub const MAX_ATTEMPTS: i32 = 10;
@@ -130,6 +132,9 @@ impl Store {
         &self,
         keys: &[FileRemovalKey],
     ) -> Result<HashMap<FileRemovalKey, (FileRemoval, FileRemovalState)>> {
+        if !self.viewer.holds(Scope::Admin) {
+            return Ok(HashMap::new());
+        }
         let now = self.clock.now();
         let rows = removals_in_txn(&self.reader, keys).await?;
         Ok(rows
@@ -147,9 +152,10 @@ impl Store {
         now: Timestamp,
         sql: &mut Sql,
     ) -> Result<Vec<String>> {
+        check_holds(&self.viewer, Scope::Admin)?;
         let mut conditions = vec!["true".to_owned()];
         if let Some(dataset) = &filter.dataset {
-            conditions.push(of_dataset(&self.reader, dataset, sql).await?);
+            conditions.push(of_dataset(&self.reader, &self.viewer, dataset, sql).await?);
         }
         if let Some(target) = &filter.storage_target {
             let found = storage_target_find_in_txn(&self.reader, target).await?;

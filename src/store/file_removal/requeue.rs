@@ -6,7 +6,8 @@ use serde_json::json;
 use timestore_entity::ids::DatasetId;
 
 use super::{FileRemovalKey, MAX_CLAIM, key_columns, removals_in_txn};
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
+use crate::store::access::check_holds;
 use crate::store::backend::{Sql, in_relation, relations};
 use crate::store::dataset::dataset_get_in_txn;
 use crate::store::{DatasetRef, Fault, Result, Store};
@@ -23,12 +24,13 @@ pub struct FileRemovalRequeue {
 impl Store {
     /// Makes dead letters due again, as if they had never been tried; returns how many.
     pub async fn file_removals_requeue(&self, by: &Requester, input: FileRemovalRequeue) -> Result<u64> {
+        check_holds(by, Scope::Admin)?;
         let transaction = self.begin().await?;
         let now = self.clock.now();
         let dataset: Option<DatasetId> = match &input.dataset {
             None => None,
             Some(DatasetRef::Id(id)) => Some(*id),
-            Some(named) => Some(dataset_get_in_txn(&transaction, named).await?.id),
+            Some(named) => Some(dataset_get_in_txn(&transaction, by, named).await?.id),
         };
         let mut keys = None;
         if let Some(named) = &input.removals {

@@ -60,7 +60,7 @@ impl Store {
     /// Bounded: what is left is the next step's. Under the lock of the head, so that nobody can pin or publish meanwhile.
     pub async fn manifests_expire(&self, by: &Requester, input: ManifestsExpire) -> Result<ManifestsExpired> {
         let transaction = self.begin().await?;
-        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, by, &input.dataset).await?;
         let now = self.clock.now();
         let mut faults = Faults::default();
         if input.keep_versions.is_some_and(|versions| versions < 1) {

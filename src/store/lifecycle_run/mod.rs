@@ -17,9 +17,11 @@ use timestore_entity::lifecycle_run::{Column, Entity, Model as LifecycleRun};
 pub use request::{LifecycleRunOpen, LifecycleRunRequest, takes_dataset};
 pub use work::{Heartbeat, MAX_ATTEMPTS, RunEnd};
 
+use super::access::check_holds;
 use super::backend::Sql;
 use super::dataset::of_dataset;
 use super::{DatasetRef, Page, Result, Rows, Store};
+use crate::auth::Scope;
 
 /// Where a run stands in the list: when it was asked for, then its id.
 pub type LifecycleRunPosition = (Timestamp, LifecycleRunId);
@@ -72,15 +74,19 @@ impl Store {
         &self,
         ids: &[LifecycleRunId],
     ) -> Result<HashMap<LifecycleRunId, LifecycleRun>> {
+        if !self.viewer.holds(Scope::Admin) {
+            return Ok(HashMap::new());
+        }
         let select = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
         let runs = select.all(&self.reader).await?;
         Ok(runs.into_iter().map(|run| (run.id, run)).collect())
     }
 
     async fn run_conditions(&self, filter: &LifecycleRunFilter, sql: &mut Sql) -> Result<Vec<String>> {
+        check_holds(&self.viewer, Scope::Admin)?;
         let mut conditions = vec!["true".to_owned()];
         if let Some(dataset) = &filter.dataset {
-            conditions.push(of_dataset(&self.reader, dataset, sql).await?);
+            conditions.push(of_dataset(&self.reader, &self.viewer, dataset, sql).await?);
         }
         let texts = [
             ("kind", filter.kind.map(RunKind::as_str)),

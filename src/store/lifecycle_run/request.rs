@@ -10,7 +10,8 @@ use timestore_entity::enums::{DatasetStatus, RunKind, RunStatus, RunTrigger};
 use timestore_entity::ids::{DatasetId, LifecycleRunId};
 use timestore_entity::lifecycle_run::{ActiveModel, Column, Entity, Model as LifecycleRun};
 
-use crate::auth::Requester;
+use crate::auth::{Requester, Scope};
+use crate::store::access::check_holds;
 use crate::store::dataset::{dataset_find_in_txn, dataset_not_found};
 use crate::store::faults::Faults;
 use crate::store::{DatasetRef, Fault, FaultKind, Result, Store, StoreError};
@@ -42,8 +43,9 @@ impl Store {
         by: &Requester,
         input: LifecycleRunRequest,
     ) -> Result<LifecycleRun> {
+        check_holds(by, Scope::Admin)?;
         let transaction = self.begin().await?;
-        let dataset = checked_in_txn(&transaction, &input).await?;
+        let dataset = checked_in_txn(&transaction, by, &input).await?;
         let id = dataset.as_ref().map(|dataset| dataset.id);
         let waiting = Entity::find()
             .filter(Column::FinishedAt.is_null())
@@ -82,6 +84,7 @@ impl Store {
         by: &Requester,
         id: Option<LifecycleRunId>,
     ) -> Result<LifecycleRun> {
+        check_holds(by, Scope::Admin)?;
         let not_found = || Fault::not_found(&["run"], "expected the id of a lifecycle run");
         let transaction = self.begin().await?;
         let locked = Entity::find_by_id(id.ok_or_else(not_found)?).lock_exclusive();
@@ -100,7 +103,7 @@ impl Store {
             .update(&transaction)
             .await?;
         let dataset = match run.dataset_id {
-            Some(id) => dataset_find_in_txn(&transaction, &DatasetRef::Id(id)).await?,
+            Some(id) => dataset_find_in_txn(&transaction, by, &DatasetRef::Id(id)).await?,
             None => None,
         };
         self.run_audit_in_txn(
@@ -214,6 +217,7 @@ pub fn takes_dataset(kind: RunKind) -> bool {
 /// The dataset that is named, where the kind takes one and it is not archived.
 async fn checked_in_txn(
     transaction: &DatabaseTransaction,
+    by: &Requester,
     input: &LifecycleRunRequest,
 ) -> Result<Option<Dataset>> {
     let Some(named) = &input.dataset else {
@@ -226,7 +230,7 @@ async fn checked_in_txn(
             "expected none: only RETENTION and HISTORY are done for one dataset",
         );
     }
-    let dataset = dataset_find_in_txn(transaction, named).await?;
+    let dataset = dataset_find_in_txn(transaction, by, named).await?;
     match &dataset {
         None => faults.push(dataset_not_found(named)),
         Some(dataset) if dataset.status == DatasetStatus::Inactive => faults.add(

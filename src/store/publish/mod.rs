@@ -18,7 +18,7 @@ use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::ManifestOperation;
 
-use super::dataset::{dataset_find_in_txn, dataset_not_found};
+use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found};
 use super::faults::Faults;
 use super::{Fault, FaultKind, Result, Store};
 use crate::auth::Requester;
@@ -73,7 +73,7 @@ impl Store {
         for (index, input) in inputs.into_iter().enumerate() {
             let within = vec!["manifests".to_owned(), index.to_string()];
             let plan = Plan::from_input(input);
-            match dataset_find_in_txn(&transaction, &plan.dataset).await? {
+            match dataset_find_to_write_in_txn(&transaction, by, &plan.dataset).await? {
                 None => {
                     let missing = dataset_not_found(&plan.dataset);
                     let alone = plan.check_alone(Some(missing)).into_iter();
@@ -155,7 +155,7 @@ impl Store {
     /// Publishes what `plan` says, in one transaction.
     async fn publish(&self, by: &Requester, plan: Plan) -> Result<Published> {
         let transaction = self.begin().await?;
-        let Some(dataset) = dataset_find_in_txn(&transaction, &plan.dataset).await? else {
+        let Some(dataset) = dataset_find_to_write_in_txn(&transaction, by, &plan.dataset).await? else {
             let missing = dataset_not_found(&plan.dataset);
             return Err(plan.check_alone(Some(missing)).into());
         };

@@ -57,7 +57,7 @@ impl Store {
     /// stopped, unless it has the same key.
     pub async fn retention_apply(&self, by: &Requester, input: RetentionApply) -> Result<RetentionApplied> {
         let transaction = self.begin().await?;
-        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, &input.dataset).await?;
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, by, &input.dataset).await?;
         let now = self.clock.now();
         let rules = Rules::from(&self.effective_policy_in_txn(&transaction, dataset.id).await?);
         let limits = rules.limits(now);

@@ -74,7 +74,7 @@ impl Store {
         input: RetentionPolicySet,
     ) -> Result<RetentionPolicy> {
         let transaction = self.begin().await?;
-        let dataset = policy_lock_in_txn(&transaction, &input.dataset).await?;
+        let dataset = policy_lock_in_txn(&transaction, by, &input.dataset).await?;
         let before = Entity::find_by_id(dataset.id).one(&transaction).await?;
         let mut faults = Faults::default();
         check_revision(before.as_ref(), input.expected_revision, &mut faults);
@@ -127,7 +127,7 @@ impl Store {
         input: RetentionPolicyClear,
     ) -> Result<(Dataset, Option<RetentionPolicy>)> {
         let transaction = self.begin().await?;
-        let dataset = policy_lock_in_txn(&transaction, &input.dataset).await?;
+        let dataset = policy_lock_in_txn(&transaction, by, &input.dataset).await?;
         let before = Entity::find_by_id(dataset.id).one(&transaction).await?;
         let mut faults = Faults::default();
         check_revision(before.as_ref(), input.expected_revision, &mut faults);
@@ -162,8 +162,12 @@ impl Store {
 
 /// The dataset that is named, locked until the end of the transaction: whoever sets or clears its policy queues here, whether it
 /// has one or not. Publishers do not notice.
-async fn policy_lock_in_txn(transaction: &DatabaseTransaction, dataset: &DatasetRef) -> Result<Dataset> {
-    dataset_lock_in_txn(transaction, dataset, LockType::NoKeyUpdate).await
+async fn policy_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    by: &Requester,
+    dataset: &DatasetRef,
+) -> Result<Dataset> {
+    dataset_lock_in_txn(transaction, by, dataset, LockType::NoKeyUpdate).await
 }
 
 fn check_revision(policy: Option<&RetentionPolicy>, expected: Option<i32>, faults: &mut Faults) {

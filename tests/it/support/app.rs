@@ -4,42 +4,91 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use sea_orm::DatabaseConnection;
+use timestore_gateway::auth::Requester;
 use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::store::Store;
+use timestore_gateway::store::api_token::ApiTokenCreate;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::{graphql, http};
 
 use super::database::TestDatabase;
 
-/// A gateway with a catalog of its own.
+/// A gateway with a catalog of its own, as one caller uses it. Cheap to clone.
+#[derive(Clone)]
 pub struct App {
     /// What it serves.
     pub router: Router,
     /// For looking behind the API.
     pub connection: DatabaseConnection,
+    /// The catalog, which sees everything.
+    pub store: Store,
+    /// The token that the caller shows, if any.
+    pub bearer: Option<String>,
     statements: Arc<Mutex<Vec<String>>>,
 }
 
 impl App {
-    /// A gateway on `database`.
+    /// A gateway on `database`, where everyone may do everything.
     pub async fn new(database: &TestDatabase) -> Self {
         Self::with_retention_defaults(database, RetentionDefaults::default()).await
     }
 
     /// A gateway on `database` that has rules for datasets without a retention policy.
     pub async fn with_retention_defaults(database: &TestDatabase, defaults: RetentionDefaults) -> Self {
+        let identity = http::Identity {
+            strangers: http::Strangers::Local,
+            ..Default::default()
+        };
+        Self::with(database, defaults, http::Settings { identity }).await
+    }
+
+    /// A gateway on `database` that serves those who are identified so.
+    pub async fn identifying(database: &TestDatabase, identity: http::Identity) -> Self {
+        Self::with(
+            database,
+            RetentionDefaults::default(),
+            http::Settings { identity },
+        )
+        .await
+    }
+
+    async fn with(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
         let mut connections = database.connections().await;
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
         connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
-        let router = http::router(graphql::schema(store.clone()), store, http::Settings::default());
+        let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
         Self {
             router,
             connection,
+            store,
+            bearer: None,
             statements,
         }
+    }
+
+    /// The same gateway, as somebody uses it who shows `bearer`.
+    pub fn showing(&self, bearer: &str) -> Self {
+        Self {
+            bearer: Some(bearer.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same gateway, as somebody uses it who has an API token with these scopes.
+    pub async fn with_scopes(&self, name: &str, scopes: &[&str]) -> Self {
+        let create = ApiTokenCreate {
+            name: name.to_owned(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            expires_in: None,
+        };
+        let created = self
+            .store
+            .api_token_create(&Requester::unrestricted(None), create)
+            .await;
+        self.showing(created.expect("a token").1.reveal())
     }
 
     /// What `work` returns, and the SQL statements that ran meanwhile.

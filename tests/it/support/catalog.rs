@@ -17,10 +17,7 @@ use uuid::Uuid;
 
 /// A caller.
 pub fn ann() -> Requester {
-    Requester {
-        subject: Some("ann".to_owned()),
-        scopes: Vec::new(),
-    }
+    Requester::unrestricted(Some("ann".to_owned()))
 }
 
 /// So many minutes after a beginning.

@@ -49,7 +49,8 @@ pub const LIFECYCLE_RUN: &str =
 const SNAPSHOT: &str = "id name description createdBy createdAt expiresAt manifest { version }";
 
 /// Every table of the catalog.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 18] = [
+    "api_tokens",
     "audit_events",
     "changes",
     "dataset_heads",
@@ -85,9 +86,12 @@ impl App {
     /// What the gateway answers to a document, errors included.
     pub async fn execute(&self, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let request = Request::post("/graphql")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body));
+        let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
+        let request = match &self.bearer {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        };
+        let request = request.body(Body::from(body));
         // As a task of its own, as the server runs it: the batches of a request go by the turns of the runtime.
         let answering = tokio::spawn(self.router.clone().oneshot(request.expect("a request")));
         let response = answering.await.expect("no panic").expect("an answer");
@@ -253,6 +257,8 @@ pub fn document(mutation: &str) -> String {
         "requeueFileRemovals" => ("RequeueFileRemovalsInput", "requeued".to_owned()),
         "triggerLifecycleRun" => ("TriggerLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),
         "cancelLifecycleRun" => ("CancelLifecycleRunInput", format!("run {{ {LIFECYCLE_RUN} }}")),
+        "createApiToken" => ("CreateApiTokenInput", "secret token { id name scopes expiresAt }".to_owned()),
+        "revokeApiToken" => ("RevokeApiTokenInput", "token { id revokedBy revokedAt }".to_owned()),
         "createSnapshot" => ("CreateSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         "deleteSnapshot" => ("DeleteSnapshotInput", format!("snapshot {{ {SNAPSHOT} }}")),
         other => panic!("no document for {other}"),

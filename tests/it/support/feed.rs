@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_graphql::{Data, Request, Response, Variables};
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
+use timestore_gateway::auth::Requester;
 use timestore_gateway::graphql::{self, Executor};
 
 use super::app::App;
@@ -38,8 +39,20 @@ pub async fn responses(
     document: &str,
     variables: Value,
 ) -> BoxStream<'static, Response> {
+    responses_to(&Requester::unrestricted(None), database, document, variables).await
+}
+
+/// The responses that a caller gets.
+pub async fn responses_to(
+    requester: &Requester,
+    database: &TestDatabase,
+    document: &str,
+    variables: Value,
+) -> BoxStream<'static, Response> {
     let executor = Executor::new(graphql::schema(database.store().await));
-    let request = Request::new(document).variables(Variables::from_json(variables));
+    let request = Request::new(document)
+        .variables(Variables::from_json(variables))
+        .data(requester.clone());
     executor.execute_stream(request, Arc::new(Data::default()))
 }
 

@@ -1,0 +1,21 @@
+//! Whether a list in a column has any of some texts.
+
+use sea_orm::Value;
+use sea_orm::sea_query::ArrayType;
+use serde_json::json;
+
+use super::Sql;
+
+/// A condition: the JSON list in `column` has any of `texts`. It does not hold where the column is null.
+pub(in crate::store) fn has_any(sql: &mut Sql, column: &str, texts: &[String]) -> String {
+    if sql.is_postgres() {
+        let texts = texts.iter().map(|text| Value::from(text.as_str())).collect();
+        let texts = sql.bind(Value::Array(ArrayType::String, Some(Box::new(texts))));
+        format!("coalesce(jsonb_exists_any({column}, {texts}), false)")
+    } else {
+        let texts = sql.bind(json!(texts).to_string());
+        format!(
+            "exists (select 1 from json_each({column}) as held where held.value in (select value from json_each({texts})))"
+        )
+    }
+}
