@@ -22,6 +22,7 @@ mod erd;
 mod errors;
 mod expiry;
 mod file_removal;
+mod graphql_http;
 mod history;
 mod housekeeping;
 mod idempotency;
