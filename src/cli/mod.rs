@@ -3,6 +3,7 @@
 mod database;
 mod doctor;
 mod health;
+mod http;
 mod lifecycle;
 mod migrate;
 mod register;

@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
 use super::database::describe;
+use super::http::HttpArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
+use crate::graphql::Execution;
 use crate::lifecycle::Halt;
 use crate::store::backend::Database;
 use crate::{graphql, http};
@@ -38,6 +40,8 @@ pub struct ServeArgs {
     #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
     #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -52,16 +56,19 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             args.listen
         );
     }
+    let settings = http::Settings {
+        execution: Execution {
+            documents: args.http.documents()?,
+            ..Execution::default()
+        },
+        origins: args.http.origins(),
+    };
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let router = http::router(
-        graphql::schema(store.clone()),
-        store.clone(),
-        http::Settings::default(),
-    );
+    let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);

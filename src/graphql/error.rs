@@ -28,8 +28,18 @@ pub enum Code {
     GraphqlParseFailed,
     /// The document does not fit the schema, or exceeds a limit.
     GraphqlValidationFailed,
+    /// The hash names no document that is remembered; the request is to be repeated with the document.
+    PersistedQueryNotFound,
+    /// Documents are not remembered by their hash.
+    PersistedQueryNotSupported,
+    /// Only documents of a list are executed, and the hash names none of them.
+    PersistedQueryNotInList,
+    /// Only documents of a list are executed, and the request names none.
+    PersistedQueryIdRequired,
     /// The HTTP request is not a GraphQL request.
     BadRequest,
+    /// A page of another origin must not do this.
+    Forbidden,
     /// The HTTP request is too large.
     PayloadTooLarge,
     /// The HTTP request has a body of another type than JSON.
@@ -48,7 +58,12 @@ impl Code {
             Self::Internal => "INTERNAL",
             Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedQueryNotInList => "PERSISTED_QUERY_NOT_IN_LIST",
+            Self::PersistedQueryIdRequired => "PERSISTED_QUERY_ID_REQUIRED",
             Self::BadRequest => "BAD_REQUEST",
+            Self::Forbidden => "FORBIDDEN",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -104,6 +119,11 @@ impl Error {
             values.set(name, value.clone());
         }
         values
+    }
+
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.code
     }
 
     /// The message.

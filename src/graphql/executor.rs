@@ -3,33 +3,64 @@
 use std::sync::Arc;
 
 use async_graphql::futures_util::stream::BoxStream;
-use async_graphql::parser::types::{DocumentOperations, OperationType, VariableDefinition};
-use async_graphql::{Data, Name, Request, Response, ServerError, Value};
+use async_graphql::{Data, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
-use super::error::{Code, Error};
+use super::error::Code;
+use super::limits::Limits;
 use super::loader::Loaders;
-use super::{Schema, limits, nul, numbers, scalar, unique};
+use super::persisted::Documents;
+use super::prepare::{Prepared, prepare};
+use super::{Schema, numbers, scalar};
 use crate::store::Store;
+
+/// How requests are executed.
+#[derive(Clone, Debug, Default)]
+pub struct Execution {
+    /// What a request may ask for at the most.
+    pub limits: Limits,
+    /// Documents that requests name by their hash.
+    pub documents: Documents,
+}
 
 /// Executes requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    execution: Arc<Execution>,
 }
 
 impl Executor {
     /// Executes requests against `schema`, which must have been made for a catalog to answer more than introspection.
     pub fn new(schema: Schema) -> Self {
+        Self::with(schema, Execution::default())
+    }
+
+    /// The same, in another way than the default one.
+    pub fn with(schema: Schema, execution: Execution) -> Self {
         let store = schema.data().cloned();
-        Self { schema, store }
+        Self {
+            schema,
+            store,
+            execution: Arc::new(execution),
+        }
+    }
+
+    /// What a request may ask for at the most.
+    pub fn limits(&self) -> &Limits {
+        &self.execution.limits
+    }
+
+    /// Finds and checks the document of a request, and says what it is going to do.
+    pub fn prepare(&self, request: &mut Request) -> Result<Prepared, ServerError> {
+        prepare(&self.execution, request)
     }
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        if let Err(error) = operation_type(&mut request) {
+        if let Err(error) = self.prepare(&mut request) {
             return Response::from_errors(vec![error]);
         }
         let wide = numbers::wide_integers(&request.variables);
@@ -50,7 +81,7 @@ impl Executor {
 
     /// Answers any operation, a subscription with many responses.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        if let Err(error) = operation_type(&mut request) {
+        if let Err(error) = self.prepare(&mut request) {
             return stream::iter([Response::from_errors(vec![error])]).boxed();
         }
         match self.loaders() {
@@ -71,79 +102,6 @@ impl Executor {
     fn loaders(&self) -> Option<Loaders> {
         self.store.clone().map(Loaders::new)
     }
-}
-
-/// What a request does, once its document has been parsed and measured; none when it does not say which operation it means.
-pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, ServerError> {
-    if let Some(number) = numbers::oversized_integer(&request.query) {
-        let message = format!("the number {number} does not fit in 64 bits");
-        return Err(Error::new(Code::BadUserInput, message).into());
-    }
-    if let Some(field) = unique::repeated_field(&request.query) {
-        let field = field.to_owned();
-        return Err(Error::bad_input(&[&field], format!("the input field {field} is given twice")).into());
-    }
-    let name = request.operation_name.clone();
-    let document = request.parsed_query().map_err(unparsed)?;
-    limits::check(document)?;
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next()
-        }
-        (DocumentOperations::Multiple(_), None) => None,
-    };
-    let Some(operation) = operation else {
-        return Ok(None);
-    };
-    let operation_type = operation.node.ty;
-    let variables = operation
-        .node
-        .variable_definitions
-        .iter()
-        .map(|variable| &variable.node);
-    let needed: Vec<(Name, String)> = variables
-        .filter(|variable| is_needed(variable))
-        .map(|variable| (variable.name.node.clone(), variable.var_type.node.to_string()))
-        .collect();
-    let given = &request.variables;
-    let is_missing = |name: &Name| given.get(name).is_none_or(|value| *value == Value::Null);
-    if let Some((name, of_type)) = needed.iter().find(|(name, _)| is_missing(name)) {
-        let message = format!("the variable ${name} of type {of_type} is not given");
-        return Err(Error::bad_input(&[name.as_str()], message).into());
-    }
-    if operation_type != OperationType::Mutation {
-        refuse_nul(request)?;
-    }
-    Ok(Some(operation_type))
-}
-
-/// Refuses a query with a NUL character in a text, which can name nothing.
-fn refuse_nul(request: &Request) -> Result<(), ServerError> {
-    let expectation = "expected no NUL character";
-    match nul::find_in_variables(&request.variables) {
-        Some(path) => Err(Error::bad_input_at(path, expectation).into()),
-        None if nul::is_in_document(&request.query) => {
-            Err(Error::new(Code::BadUserInput, expectation).into())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Whether a variable must have a value; async-graphql does not look whether it has.
-fn is_needed(variable: &VariableDefinition) -> bool {
-    !variable.var_type.node.nullable && variable.default_value.is_none()
-}
-
-/// A syntax error on one line: the parser draws a picture of the place, which `locations` tells as well.
-fn unparsed(mut error: ServerError) -> ServerError {
-    let what = error
-        .message
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix("= "));
-    error.message = format!("syntax error: {}", what.unwrap_or(&error.message));
-    coded(error, Code::GraphqlParseFailed)
 }
 
 /// Whether the request as such was at fault, so that nothing was executed.
@@ -212,7 +170,7 @@ fn expected_type(message: &str) -> Option<&str> {
     rest.strip_suffix('"')
 }
 
-fn coded(mut error: ServerError, code: Code) -> ServerError {
+pub(super) fn coded(mut error: ServerError, code: Code) -> ServerError {
     let mut extensions = error.extensions.take().unwrap_or_default();
     extensions.set("code", code.as_str());
     error.extensions = Some(extensions);

@@ -11,6 +11,24 @@ use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use super::MAX_DEPTH;
 use super::error::{Code, Error, Result};
 
+/// What a request may ask for at the most.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of an HTTP body, or of a WebSocket message.
+    pub body: usize,
+    /// Requests of a batch; 1 allows no batches.
+    pub batch: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 32 << 20,
+            batch: 20,
+        }
+    }
+}
+
 /// The most fields that a document may have with all its fragments spread.
 const MAX_FIELDS: u64 = 10_000;
 

@@ -10,6 +10,8 @@ pub mod executor;
 pub mod limits;
 pub mod nul;
 pub mod numbers;
+pub mod persisted;
+pub mod prepare;
 pub mod unique;
 
 pub mod query;
@@ -79,7 +81,7 @@ pub mod pages;
 use async_graphql::{SDLExportOptions, SchemaBuilder};
 
 pub use self::change::Subscription;
-pub use self::executor::Executor;
+pub use self::executor::{Execution, Executor};
 use self::feed::Feed;
 pub use self::mutation::Mutation;
 pub use self::query::Query;

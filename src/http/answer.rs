@@ -1,7 +1,7 @@
 //! Answers: their media type, their status and their JSON.
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -100,6 +100,8 @@ impl Media {
         headers.insert(CONTENT_TYPE, self.content_type());
         headers.insert(VARY, HeaderValue::from_static("accept"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // No page takes an answer for a script, or for itself.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 }
@@ -140,6 +142,15 @@ impl Refusal {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
             error: Box::new(Error::new(Code::MethodNotAllowed, message)),
+        }
+    }
+
+    /// A page that may not use the API.
+    pub fn origin() -> Self {
+        let message = "a page of this origin may not use the API: see --cors-origin";
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error: Box::new(Error::new(Code::Forbidden, message)),
         }
     }
 

@@ -8,16 +8,20 @@ mod health;
 mod identity;
 mod log;
 mod operations;
+mod origin;
 mod playground;
 mod sse;
 mod websocket;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{any, get};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-use crate::graphql::{Executor, Schema};
+pub use self::origin::{Origin, Origins};
+use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
 
 /// What handlers share.
@@ -29,25 +33,43 @@ struct App {
 
 /// How requests are served.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {}
+pub struct Settings {
+    /// How they are executed.
+    pub execution: Execution,
+    /// Whose pages may send them from a browser.
+    pub origins: Origins,
+}
 
 /// Everything that is served.
 pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
-    let Settings {} = settings;
+    let Settings { execution, origins } = settings;
     let app = App {
-        executor: Executor::new(schema),
+        executor: Executor::with(schema, execution),
         store,
     };
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/graphiql")))
+    let api = Router::new()
         .route("/graphql", any(operations::serve))
         .route("/graphql/stream", any(sse::serve))
+        .layer(from_fn_with_state(origins.clone(), origin::guard_websockets));
+    Router::new()
+        .merge(api)
+        .route("/", get(async || Redirect::temporary("/graphiql")))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/graphiql", get(playground::index))
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
+        .layer(CompressionLayer::new().compress_when(is_worth_compressing()))
         .layer(from_fn(identity::identify))
+        .layer(origins.cors())
         .layer(from_fn(log::requests))
+}
+
+/// Small answers are sent as they are, and events one by one.
+fn is_worth_compressing() -> impl Predicate {
+    SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("font/"))
 }

@@ -8,6 +8,7 @@
 mod support;
 
 mod audit_event;
+mod browser;
 mod changes;
 mod cold_storage;
 mod concurrency;
@@ -36,6 +37,7 @@ mod migrations;
 mod node;
 mod paging;
 mod partitions;
+mod persisted;
 mod playground;
 mod publish;
 mod publish_together;

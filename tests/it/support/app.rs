@@ -23,18 +23,27 @@ pub struct App {
 impl App {
     /// A gateway on `database`.
     pub async fn new(database: &TestDatabase) -> Self {
-        Self::with_retention_defaults(database, RetentionDefaults::default()).await
+        Self::with_settings(database, http::Settings::default()).await
+    }
+
+    /// A gateway on `database` that serves in another way.
+    pub async fn with_settings(database: &TestDatabase, settings: http::Settings) -> Self {
+        Self::build(database, RetentionDefaults::default(), settings).await
     }
 
     /// A gateway on `database` that has rules for datasets without a retention policy.
     pub async fn with_retention_defaults(database: &TestDatabase, defaults: RetentionDefaults) -> Self {
+        Self::build(database, defaults, http::Settings::default()).await
+    }
+
+    async fn build(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
         let mut connections = database.connections().await;
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
         connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
-        let router = http::router(graphql::schema(store.clone()), store, http::Settings::default());
+        let router = http::router(graphql::schema(store.clone()), store, settings);
         Self {
             router,
             connection,
