@@ -5,6 +5,7 @@ mod doctor;
 mod health;
 mod http;
 mod lifecycle;
+mod limits;
 mod migrate;
 mod register;
 mod retention;
@@ -40,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the GraphQL API.
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Apply, take back or inspect the migration steps of the database.
     Migrate(migrate::MigrateArgs),
     /// Print the GraphQL schema.
@@ -69,7 +70,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Doctor(args) => return doctor::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
+            Command::Serve(args) => serve::run(*args).await,
             Command::Migrate(args) => migrate::run(args).await,
             Command::Schema => schema::run(),
             Command::Register(args) => register::run(*args).await,

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::DatabaseArgs;
 use super::database::describe;
 use super::http::HttpArgs;
+use super::limits::LimitArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
 use crate::graphql::Execution;
@@ -42,6 +43,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     http: HttpArgs,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -59,7 +62,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = http::Settings {
         execution: Execution {
             documents: args.http.documents()?,
-            ..Execution::default()
+            limits: args.limits.limits(),
         },
         origins: args.http.origins(),
     };

@@ -122,10 +122,13 @@ fn locate_integer(error: &mut ServerError, wide: &[Vec<String>]) {
     error.extensions = Some(extensions);
 }
 
+/// How many errors are told of a request.
+const MAX_ERRORS: usize = 50;
+
 /// Gives every error a code. Those of resolvers have one; the others are async-graphql's own.
 fn classified(mut response: Response) -> Response {
-    let errors = std::mem::take(&mut response.errors);
-    response.errors = errors.into_iter().map(classify).collect();
+    let errors = std::mem::take(&mut response.errors).into_iter();
+    response.errors = errors.take(MAX_ERRORS).map(classify).collect();
     response
 }
 

@@ -90,9 +90,6 @@ use crate::store::Store;
 /// The graph. Cheap to clone.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// The deepest document that is answered; introspection needs 15.
-pub const MAX_DEPTH: usize = 20;
-
 /// The graph on top of a catalog.
 pub fn schema(store: Store) -> Schema {
     builder().data(Feed::new(store.clone())).data(store).finish()
@@ -111,5 +108,5 @@ pub fn sdl() -> String {
 
 /// The graph without a catalog: enough to describe itself.
 pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription).limit_depth(MAX_DEPTH)
+    Schema::build(Query::default(), Mutation::default(), Subscription)
 }

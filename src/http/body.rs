@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use crate::graphql::limits::Limits;
-use crate::graphql::numbers::oversized_integer;
+use crate::graphql::numbers::{oversized_integer, shortened};
 use crate::graphql::persisted;
 
 /// What came.
@@ -96,7 +96,7 @@ fn parse_json(what: &str, text: &str) -> Result<Value, Refusal> {
     })?;
     match oversized_integer(text) {
         Some(number) => {
-            let message = format!("the number {number} does not fit in 64 bits");
+            let message = format!("the number {} does not fit in 64 bits", shortened(number));
             Err(Refusal::bad_input(rounded(&json).unwrap_or_default(), message))
         }
         None => Ok(json),

@@ -33,6 +33,7 @@ mod lease;
 mod lifecycle;
 mod lifecycle_run;
 mod lifecycle_schedule;
+mod limits;
 mod migrations;
 mod node;
 mod paging;

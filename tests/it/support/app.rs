@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use sea_orm::DatabaseConnection;
+use timestore_gateway::graphql::Execution;
+use timestore_gateway::graphql::limits::Limits;
 use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::store::Store;
 use timestore_gateway::store::clock::SystemClock;
@@ -23,7 +25,7 @@ pub struct App {
 impl App {
     /// A gateway on `database`.
     pub async fn new(database: &TestDatabase) -> Self {
-        Self::with_settings(database, http::Settings::default()).await
+        Self::with_settings(database, unlimited()).await
     }
 
     /// A gateway on `database` that serves in another way.
@@ -33,7 +35,7 @@ impl App {
 
     /// A gateway on `database` that has rules for datasets without a retention policy.
     pub async fn with_retention_defaults(database: &TestDatabase, defaults: RetentionDefaults) -> Self {
-        Self::build(database, defaults, http::Settings::default()).await
+        Self::build(database, defaults, unlimited()).await
     }
 
     async fn build(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
@@ -57,5 +59,21 @@ impl App {
         drop(take());
         let result = work.await;
         (result, take())
+    }
+}
+
+/// Settings that let a test ask for all that the catalog holds at once.
+fn unlimited() -> http::Settings {
+    let limits = Limits {
+        complexity: u64::MAX,
+        ..Limits::default()
+    };
+    let execution = Execution {
+        limits,
+        ..Execution::default()
+    };
+    http::Settings {
+        execution,
+        ..http::Settings::default()
     }
 }
