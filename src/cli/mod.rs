@@ -1,5 +1,6 @@
 //! The command line: one file a command, each with a `run` of its own.
 
+mod capacity;
 mod database;
 mod doctor;
 mod health;

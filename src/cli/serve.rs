@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
+use super::capacity::CapacityArgs;
 use super::database::describe;
 use super::http::HttpArgs;
 use super::limits::LimitArgs;
@@ -45,6 +46,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    capacity: CapacityArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -63,6 +66,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         execution: Execution {
             documents: args.http.documents()?,
             limits: args.limits.limits(),
+            capacity: args.capacity.capacity(),
         },
         origins: args.http.origins(),
     };

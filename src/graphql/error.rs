@@ -36,6 +36,10 @@ pub enum Code {
     PersistedQueryNotInList,
     /// Only documents of a list are executed, and the request names none.
     PersistedQueryIdRequired,
+    /// The request took longer than it may; of a mutation it is not known whether it was done.
+    Timeout,
+    /// The gateway is busy, and has not begun with the request; `extensions.retryAfter` says in how many seconds to try again.
+    Overloaded,
     /// The HTTP request is not a GraphQL request.
     BadRequest,
     /// A page of another origin must not do this.
@@ -62,6 +66,8 @@ impl Code {
             Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::PersistedQueryNotInList => "PERSISTED_QUERY_NOT_IN_LIST",
             Self::PersistedQueryIdRequired => "PERSISTED_QUERY_ID_REQUIRED",
+            Self::Timeout => "TIMEOUT",
+            Self::Overloaded => "OVERLOADED",
             Self::BadRequest => "BAD_REQUEST",
             Self::Forbidden => "FORBIDDEN",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
@@ -70,6 +76,9 @@ impl Code {
         }
     }
 }
+
+/// The extension that says in how many seconds the same request may do better.
+pub const RETRY_AFTER: &str = "retryAfter";
 
 /// A top-level error. It has no `Display` of its own, so that nothing but the conversion below makes a GraphQL error of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +111,15 @@ impl Error {
         Self {
             extension: Some(("field", field)),
             ..Self::new(Code::BadUserInput, message)
+        }
+    }
+
+    /// The same error, with the number of seconds after which the same request may do better.
+    #[must_use]
+    pub fn retry_after(self, seconds: i32) -> Self {
+        Self {
+            extension: Some((RETRY_AFTER, seconds.into())),
+            ..self
         }
     }
 

@@ -1,13 +1,16 @@
 //! Executes requests, whatever they came by: limits first, then batches and codes of errors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Data, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
-use super::error::Code;
+use super::capacity::{Capacity, Gate};
+use super::error::{Code, Error};
 use super::limits::Limits;
 use super::loader::Loaders;
 use super::persisted::Documents;
@@ -22,6 +25,8 @@ pub struct Execution {
     pub limits: Limits,
     /// Documents that requests name by their hash.
     pub documents: Documents,
+    /// How many at once, and for how long.
+    pub capacity: Capacity,
 }
 
 /// Executes requests. Cheap to clone.
@@ -30,6 +35,7 @@ pub struct Executor {
     schema: Schema,
     store: Option<Store>,
     execution: Arc<Execution>,
+    gate: Arc<Gate>,
 }
 
 impl Executor {
@@ -44,6 +50,7 @@ impl Executor {
         Self {
             schema,
             store,
+            gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
         }
     }
@@ -53,6 +60,11 @@ impl Executor {
         &self.execution.limits
     }
 
+    /// How long an operation may take.
+    pub fn timeout(&self) -> Duration {
+        self.execution.capacity.timeout
+    }
+
     /// Finds and checks the document of a request, and says what it is going to do.
     pub fn prepare(&self, request: &mut Request) -> Result<Prepared, ServerError> {
         prepare(&self.execution, request)
@@ -60,18 +72,21 @@ impl Executor {
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        if let Err(error) = self.prepare(&mut request) {
-            return Response::from_errors(vec![error]);
-        }
+        let prepared = match self.prepare(&mut request) {
+            Ok(prepared) => prepared,
+            Err(error) => return Response::from_errors(vec![error]),
+        };
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
-        let mut response = match self.loaders() {
+        let executed = match self.loaders() {
             Some(loaders) => {
                 let request = request.data(loaders.clone());
-                Batched::future(loaders, async move { schema.execute(request).await }).await
+                let work = Batched::future(loaders, async move { schema.execute(request).await });
+                self.gate.run(prepared.operation, work).await
             }
-            None => schema.execute(request).await,
+            None => Ok(schema.execute(request).await),
         };
+        let mut response = executed.unwrap_or_else(refused);
         response
             .errors
             .iter_mut()
@@ -79,29 +94,41 @@ impl Executor {
         classified(response)
     }
 
-    /// Answers any operation, a subscription with many responses.
+    /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
+    /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        if let Err(error) = self.prepare(&mut request) {
-            return stream::iter([Response::from_errors(vec![error])]).boxed();
+        let prepared = match self.prepare(&mut request) {
+            Ok(prepared) => prepared,
+            Err(error) => return stream::iter([Response::from_errors(vec![error])]).boxed(),
+        };
+        let Some(loaders) = self.loaders() else {
+            let responses = self.schema.execute_stream_with_session_data(request, session);
+            return responses.map(classified).boxed();
+        };
+        let request = request.data(loaders.clone());
+        let responses = self.schema.execute_stream_with_session_data(request, session);
+        let mut responses = Batched::stream(loaders, responses);
+        if prepared.operation == Some(OperationType::Subscription) {
+            return responses.map(classified).boxed();
         }
-        match self.loaders() {
-            Some(loaders) => {
-                let request = request.data(loaders.clone());
-                let responses = self.schema.execute_stream_with_session_data(request, session);
-                Batched::stream(loaders, responses).map(classified).boxed()
-            }
-            None => self
-                .schema
-                .execute_stream_with_session_data(request, session)
+        let gate = self.gate.clone();
+        let only = async move {
+            let response = gate.run(prepared.operation, responses.next()).await;
+            response
+                .unwrap_or_else(|error| Some(refused(error)))
                 .map(classified)
-                .boxed(),
-        }
+        };
+        stream::once(only).filter_map(std::future::ready).boxed()
     }
 
     /// Batches for one request.
     fn loaders(&self) -> Option<Loaders> {
         self.store.clone().map(Loaders::new)
     }
+}
+
+fn refused(error: Error) -> Response {
+    Response::from_errors(vec![error.into()])
 }
 
 /// Whether the request as such was at fault, so that nothing was executed.

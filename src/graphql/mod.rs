@@ -4,6 +4,7 @@
 
 // In reading order; the blank lines keep rustfmt from sorting them.
 
+pub mod capacity;
 pub mod context;
 pub mod error;
 pub mod executor;

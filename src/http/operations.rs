@@ -6,6 +6,7 @@ use axum::extract;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
+use tokio::time::timeout;
 
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
@@ -43,7 +44,12 @@ async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Re
 pub(super) async fn read(executor: &Executor, request: extract::Request) -> Result<Incoming, Refusal> {
     let (parts, body) = request.into_parts();
     match parts.method {
-        Method::POST => body::read(executor.limits(), &parts.headers, body).await,
+        Method::POST => {
+            let reading = body::read(executor.limits(), &parts.headers, body);
+            timeout(executor.timeout(), reading)
+                .await
+                .map_err(|_| Refusal::slow())?
+        }
         Method::GET | Method::HEAD => {
             let mut request = body::from_query(&parts.uri)?;
             refuse_changes(executor, &mut request)?;

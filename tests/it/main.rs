@@ -9,6 +9,7 @@ mod support;
 
 mod audit_event;
 mod browser;
+mod capacity;
 mod changes;
 mod cold_storage;
 mod concurrency;
