@@ -8,6 +8,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod migrate;
+mod rate;
 mod register;
 mod retention;
 mod schedule;

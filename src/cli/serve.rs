@@ -12,6 +12,7 @@ use super::capacity::CapacityArgs;
 use super::database::describe;
 use super::http::HttpArgs;
 use super::limits::LimitArgs;
+use super::rate::RateArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
 use crate::graphql::Execution;
@@ -48,6 +49,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     capacity: CapacityArgs,
     #[command(flatten)]
+    rate: RateArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -67,6 +70,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             documents: args.http.documents()?,
             limits: args.limits.limits(),
             capacity: args.capacity.capacity(),
+            rate: args.rate.rate(),
         },
         origins: args.http.origins(),
     };
@@ -76,6 +80,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
     let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
@@ -90,7 +95,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     };
     let serving = async {
-        let served = axum::serve(listener, router).with_graceful_shutdown(told).await;
+        let served = axum::serve(listener, service).with_graceful_shutdown(told).await;
         halt.tell();
         served
     };

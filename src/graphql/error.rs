@@ -40,6 +40,8 @@ pub enum Code {
     Timeout,
     /// The gateway is busy, and has not begun with the request; `extensions.retryAfter` says in how many seconds to try again.
     Overloaded,
+    /// The caller has spent what it may; `extensions.retryAfter` says in how many seconds the request can be repeated.
+    RateLimited,
     /// The HTTP request is not a GraphQL request.
     BadRequest,
     /// A page of another origin must not do this.
@@ -68,6 +70,7 @@ impl Code {
             Self::PersistedQueryIdRequired => "PERSISTED_QUERY_ID_REQUIRED",
             Self::Timeout => "TIMEOUT",
             Self::Overloaded => "OVERLOADED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::BadRequest => "BAD_REQUEST",
             Self::Forbidden => "FORBIDDEN",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",

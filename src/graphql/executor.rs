@@ -15,7 +15,8 @@ use super::limits::Limits;
 use super::loader::Loaders;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
-use super::{Schema, numbers, scalar};
+use super::rate::{Balance, Buckets, Rate};
+use super::{Schema, numbers, rate, scalar};
 use crate::store::Store;
 
 /// How requests are executed.
@@ -27,6 +28,8 @@ pub struct Execution {
     pub documents: Documents,
     /// How many at once, and for how long.
     pub capacity: Capacity,
+    /// How much each caller may ask for; no limit when there is none.
+    pub rate: Option<Rate>,
 }
 
 /// Executes requests. Cheap to clone.
@@ -36,6 +39,7 @@ pub struct Executor {
     store: Option<Store>,
     execution: Arc<Execution>,
     gate: Arc<Gate>,
+    buckets: Option<Arc<Buckets>>,
 }
 
 impl Executor {
@@ -50,6 +54,7 @@ impl Executor {
         Self {
             schema,
             store,
+            buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
             gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
         }
@@ -72,8 +77,8 @@ impl Executor {
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        let prepared = match self.prepare(&mut request) {
-            Ok(prepared) => prepared,
+        let admitted = match self.admit(&mut request, &Data::default()) {
+            Ok(admitted) => admitted,
             Err(error) => return Response::from_errors(vec![error]),
         };
         let wide = numbers::wide_integers(&request.variables);
@@ -82,7 +87,7 @@ impl Executor {
             Some(loaders) => {
                 let request = request.data(loaders.clone());
                 let work = Batched::future(loaders, async move { schema.execute(request).await });
-                self.gate.run(prepared.operation, work).await
+                self.gate.run(admitted.operation, work).await
             }
             None => Ok(schema.execute(request).await),
         };
@@ -91,39 +96,74 @@ impl Executor {
             .errors
             .iter_mut()
             .for_each(|error| locate_integer(error, &wide));
-        classified(response)
+        admitted.classified(response)
     }
 
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
     /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        let prepared = match self.prepare(&mut request) {
-            Ok(prepared) => prepared,
+        let admitted = match self.admit(&mut request, &session) {
+            Ok(admitted) => admitted,
             Err(error) => return stream::iter([Response::from_errors(vec![error])]).boxed(),
         };
         let Some(loaders) = self.loaders() else {
             let responses = self.schema.execute_stream_with_session_data(request, session);
-            return responses.map(classified).boxed();
+            return responses
+                .map(move |response| admitted.classified(response))
+                .boxed();
         };
         let request = request.data(loaders.clone());
         let responses = self.schema.execute_stream_with_session_data(request, session);
         let mut responses = Batched::stream(loaders, responses);
-        if prepared.operation == Some(OperationType::Subscription) {
-            return responses.map(classified).boxed();
+        if admitted.operation == Some(OperationType::Subscription) {
+            return responses
+                .map(move |response| admitted.classified(response))
+                .boxed();
         }
         let gate = self.gate.clone();
         let only = async move {
-            let response = gate.run(prepared.operation, responses.next()).await;
-            response
-                .unwrap_or_else(|error| Some(refused(error)))
-                .map(classified)
+            let response = gate.run(admitted.operation, responses.next()).await;
+            let response = response.unwrap_or_else(|error| Some(refused(error)));
+            response.map(|response| admitted.classified(response))
         };
         stream::once(only).filter_map(std::future::ready).boxed()
+    }
+
+    /// Prepares a request, and takes what it costs from its caller.
+    fn admit(&self, request: &mut Request, session: &Data) -> Result<Admitted, ServerError> {
+        let Prepared { operation, cost } = self.prepare(request)?;
+        let balance = match &self.buckets {
+            Some(buckets) => Some(buckets.spend(&rate::caller(&request.data, session), cost)?),
+            None => None,
+        };
+        if let Some(balance) = balance {
+            request.data.insert(balance);
+        }
+        Ok(Admitted { operation, balance })
     }
 
     /// Batches for one request.
     fn loaders(&self) -> Option<Loaders> {
         self.store.clone().map(Loaders::new)
+    }
+}
+
+/// A request that is executed.
+#[derive(Clone, Copy)]
+struct Admitted {
+    operation: Option<OperationType>,
+    /// What is left to its caller, where there is a limit.
+    balance: Option<Balance>,
+}
+
+impl Admitted {
+    /// A response that tells what is left, and in which every error has a code.
+    fn classified(&self, response: Response) -> Response {
+        let mut response = classified(response);
+        if let Some(balance) = &self.balance {
+            response.extensions.insert("cost".to_owned(), balance.extension());
+        }
+        response
     }
 }
 

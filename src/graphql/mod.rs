@@ -13,6 +13,7 @@ pub mod nul;
 pub mod numbers;
 pub mod persisted;
 pub mod prepare;
+pub mod rate;
 pub mod unique;
 
 pub mod query;
@@ -58,6 +59,8 @@ pub mod feed;
 pub mod audit_event;
 
 pub mod commit_status;
+
+pub mod rate_limit;
 
 pub mod node;
 

@@ -9,6 +9,7 @@ use super::datasets::DatasetQuery;
 use super::file_removal::FileRemovalQuery;
 use super::lifecycle_run::LifecycleRunQuery;
 use super::node::NodeQuery;
+use super::rate_limit::RateLimitQuery;
 use super::storage_target::StorageTargetQuery;
 
 /// What can be asked.
@@ -22,4 +23,5 @@ pub struct Query(
     LifecycleRunQuery,
     ChangeQuery,
     AuditEventQuery,
+    RateLimitQuery,
 );

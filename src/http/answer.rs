@@ -121,6 +121,8 @@ fn status_of(error: &ServerError) -> Option<StatusCode> {
         Some(StatusCode::GATEWAY_TIMEOUT)
     } else if is(Code::Overloaded) {
         Some(StatusCode::SERVICE_UNAVAILABLE)
+    } else if is(Code::RateLimited) {
+        Some(StatusCode::TOO_MANY_REQUESTS)
     } else {
         None
     }

@@ -2,6 +2,7 @@
 //!
 //! GraphQL itself is the business of [`Executor`]; here are methods, media types, sizes and statuses.
 
+mod address;
 mod answer;
 mod body;
 mod health;

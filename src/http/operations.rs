@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::response::Response;
 use tokio::time::timeout;
 
+use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
 use super::{App, identity, origin, websocket};
@@ -27,13 +28,20 @@ pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> 
 
 async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Response, Refusal> {
     let requester = identity::requester(&request);
+    let from = address(&request);
+    let from_caller = |mut request: Request| {
+        if let Some(address) = from {
+            request.data.insert(address);
+        }
+        request.data(requester.clone())
+    };
     match read(&app.executor, request).await? {
-        Incoming::Single(request) => Ok(media.response(&app.executor.execute(request.data(requester)).await)),
+        Incoming::Single(request) => Ok(media.response(&app.executor.execute(from_caller(*request)).await)),
         Incoming::Batch(requests) => {
             // One after the other: a batch may hold mutations that build on each other.
             let mut responses = Vec::with_capacity(requests.len());
             for request in requests {
-                responses.push(app.executor.execute(request.data(requester.clone())).await);
+                responses.push(app.executor.execute(from_caller(request)).await);
             }
             Ok(media.responses(&responses))
         }

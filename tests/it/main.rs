@@ -43,6 +43,7 @@ mod persisted;
 mod playground;
 mod publish;
 mod publish_together;
+mod rate;
 mod register;
 mod relocate;
 mod resilience;
