@@ -189,6 +189,9 @@ fn locate_integer(error: &mut ServerError, wide: &[Vec<String>]) {
     error.extensions = Some(extensions);
 }
 
+/// How long the message of an error may be, in bytes.
+const MAX_MESSAGE: usize = 2_000;
+
 /// How many errors are told of a request.
 const MAX_ERRORS: usize = 50;
 
@@ -197,6 +200,14 @@ fn classified(mut response: Response) -> Response {
     let errors = std::mem::take(&mut response.errors).into_iter();
     response.errors = errors.take(MAX_ERRORS).map(classify).collect();
     response
+}
+
+/// A message of at most so many bytes: async-graphql repeats in it what it does not know.
+fn shorten(message: &mut String) {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push('…');
+    }
 }
 
 fn classify(mut error: ServerError) -> ServerError {
@@ -211,7 +222,9 @@ fn classify(mut error: ServerError) -> ServerError {
         // Arguments that validation let through and a type refused.
         return coded(error, Code::BadUserInput);
     }
-    let Some(field) = refused_argument(&error.message) else {
+    let field = refused_argument(&error.message);
+    shorten(&mut error.message);
+    let Some(field) = field else {
         return coded(error, Code::GraphqlValidationFailed);
     };
     let expectation = expected_type(&error.message).and_then(scalar::expectation);

@@ -8,6 +8,9 @@ use super::Limits;
 /// How deep brackets may be nested.
 const MAX_NESTING: usize = 64;
 
+/// How long a name may be. async-graphql compares one that it does not know with all that it knows, letter by letter.
+const MAX_NAME: usize = 200;
+
 /// Whether a document is short and flat enough to be parsed. Counts tokens as the GraphQL specification has them.
 pub(super) fn check(limits: &Limits, text: &str) -> Result<()> {
     let bytes = text.as_bytes();
@@ -24,6 +27,10 @@ pub(super) fn check(limits: &Limits, text: &str) -> Result<()> {
             let message = format!("syntax error: brackets are nested deeper than {MAX_NESTING} levels");
             return Err(Error::new(Code::GraphqlParseFailed, message));
         }
+        if is_name(bytes[at]) && end - at > MAX_NAME {
+            let message = format!("the document has a name of more than {MAX_NAME} characters");
+            return Err(super::refuse(message));
+        }
         if tokens > limits.tokens {
             let message = format!(
                 "the document has more than {} tokens; send values as variables",
@@ -34,6 +41,10 @@ pub(super) fn check(limits: &Limits, text: &str) -> Result<()> {
         at = end;
     }
     Ok(())
+}
+
+const fn is_name(first: u8) -> bool {
+    first.is_ascii_alphabetic() || first == b'_'
 }
 
 /// Where what begins at `at` ends, and whether it is a token.
@@ -92,6 +103,17 @@ mod tests {
         }
         assert!(is_allowed(1_000, &"{}".repeat(100)));
         assert!(is_allowed(1_000, &format!("{{ a(b: \"{}\") }}", "[".repeat(100))));
+    }
+
+    #[test]
+    fn names_may_be_so_long_and_no_longer() {
+        for (text, allowed) in [
+            (format!("{{ {} }}", "a".repeat(MAX_NAME)), true),
+            (format!("{{ {} }}", "a".repeat(MAX_NAME + 1)), false),
+            (format!("{{ a(b: \"{}\") }}", "a".repeat(MAX_NAME + 1)), true),
+        ] {
+            assert_eq!(is_allowed(1_000, &text), allowed, "{text}");
+        }
     }
 
     proptest! {
