@@ -10,13 +10,14 @@ use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
 use super::capacity::{Capacity, Gate};
-use super::error::{Code, Error};
+use super::classify::{classified, locate_integer};
+use super::error::Error;
 use super::limits::Limits;
 use super::loader::Loaders;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Balance, Buckets, Rate};
-use super::{Schema, numbers, rate, scalar};
+use super::{Schema, numbers, rate};
 use crate::store::Store;
 
 /// How requests are executed.
@@ -77,10 +78,13 @@ impl Executor {
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        let admitted = match self.admit(&mut request, &Data::default()) {
-            Ok(admitted) => admitted,
-            Err(error) => return Response::from_errors(vec![error]),
-        };
+        match self.admit(&mut request, &Data::default()) {
+            Ok(admitted) => self.answer(request, admitted).await,
+            Err(error) => Response::from_errors(vec![error]),
+        }
+    }
+
+    async fn answer(&self, request: Request, admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
         let executed = match self.loaders() {
@@ -102,10 +106,18 @@ impl Executor {
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
     /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        let admitted = match self.admit(&mut request, &session) {
-            Ok(admitted) => admitted,
-            Err(error) => return stream::iter([Response::from_errors(vec![error])]).boxed(),
-        };
+        match self.admit(&mut request, &session) {
+            Ok(admitted) => self.answers(request, session, admitted),
+            Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
+        }
+    }
+
+    fn answers(
+        &self,
+        request: Request,
+        session: Arc<Data>,
+        admitted: Admitted,
+    ) -> BoxStream<'static, Response> {
         let Some(loaders) = self.loaders() else {
             let responses = self.schema.execute_stream_with_session_data(request, session);
             return responses
@@ -174,90 +186,6 @@ fn refused(error: Error) -> Response {
 /// Whether the request as such was at fault, so that nothing was executed.
 pub fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty())
-}
-
-/// Names the variable that does not fit an `Int`, which the error itself does not: it is one of the wide ones.
-fn locate_integer(error: &mut ServerError, wide: &[Vec<String>]) {
-    if !error.message.starts_with("Failed to parse \"Int\"") || wide.is_empty() {
-        return;
-    }
-    let names: Vec<String> = wide.iter().map(|path| path.join(".")).collect();
-    error.message = format!("{}: expected a whole number of 32 bits", names.join(" or "));
-    let field = wide[0].iter().cloned().map(Value::String).collect();
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set("field", Value::List(field));
-    error.extensions = Some(extensions);
-}
-
-/// How long the message of an error may be, in bytes.
-const MAX_MESSAGE: usize = 2_000;
-
-/// How many errors are told of a request.
-const MAX_ERRORS: usize = 50;
-
-/// Gives every error a code. Those of resolvers have one; the others are async-graphql's own.
-fn classified(mut response: Response) -> Response {
-    let errors = std::mem::take(&mut response.errors).into_iter();
-    response.errors = errors.take(MAX_ERRORS).map(classify).collect();
-    response
-}
-
-/// A message of at most so many bytes: async-graphql repeats in it what it does not know.
-fn shorten(message: &mut String) {
-    if message.len() > MAX_MESSAGE {
-        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-        message.push('…');
-    }
-}
-
-fn classify(mut error: ServerError) -> ServerError {
-    if error
-        .extensions
-        .as_ref()
-        .is_some_and(|extensions| extensions.get("code").is_some())
-    {
-        return error;
-    }
-    if !error.path.is_empty() {
-        // Arguments that validation let through and a type refused.
-        return coded(error, Code::BadUserInput);
-    }
-    let field = refused_argument(&error.message);
-    shorten(&mut error.message);
-    let Some(field) = field else {
-        return coded(error, Code::GraphqlValidationFailed);
-    };
-    let expectation = expected_type(&error.message).and_then(scalar::expectation);
-    if let Some(expectation) = expectation {
-        error.message = format!("{}: {expectation}", error.message);
-    }
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set(
-        "field",
-        Value::List(field.into_iter().map(Value::String).collect()),
-    );
-    error.extensions = Some(extensions);
-    coded(error, Code::BadUserInput)
-}
-
-/// The path in a validation error about the value of an argument, `Invalid value for argument "input.add.0.startTime", …`.
-fn refused_argument(message: &str) -> Option<Vec<String>> {
-    let rest = message.strip_prefix("Invalid value for argument \"")?;
-    let (path, _) = rest.split_once('"')?;
-    Some(path.split('.').map(str::to_owned).collect())
-}
-
-/// The name of the type in a validation error, `…, expected type "BigInt"`.
-fn expected_type(message: &str) -> Option<&str> {
-    let (_, rest) = message.rsplit_once("expected type \"")?;
-    rest.strip_suffix('"')
-}
-
-pub(super) fn coded(mut error: ServerError, code: Code) -> ServerError {
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set("code", code.as_str());
-    error.extensions = Some(extensions);
-    error
 }
 
 impl async_graphql::Executor for Executor {

@@ -5,6 +5,7 @@
 // In reading order; the blank lines keep rustfmt from sorting them.
 
 pub mod capacity;
+mod classify;
 pub mod context;
 pub mod error;
 pub mod executor;

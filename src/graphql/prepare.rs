@@ -6,8 +6,9 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Request, ServerError, Value, Variables};
 
+use super::classify::coded;
 use super::error::{Code, Error, Result};
-use super::executor::{Execution, coded};
+use super::executor::Execution;
 use super::limits::Limits;
 use super::{nul, numbers, unique};
 
