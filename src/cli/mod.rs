@@ -1,11 +1,15 @@
 //! The command line: one file a command, each with a `run` of its own.
 
+mod capacity;
 mod database;
 mod doctor;
 mod health;
+mod http;
 mod identity;
 mod lifecycle;
+mod limits;
 mod migrate;
+mod rate;
 mod register;
 mod retention;
 mod schedule;

@@ -90,7 +90,7 @@ fn read_grace(text: &str) -> Result<chrono::Duration, String> {
 }
 
 /// The length of a duration from now on.
-fn length(text: &str) -> Result<Option<chrono::Duration>, String> {
+pub(super) fn length(text: &str) -> Result<Option<chrono::Duration>, String> {
     let duration: IsoDuration = text.parse()?;
     let now = SystemClock.now();
     Ok(duration.after(now).map(|then| then - now))

@@ -8,10 +8,15 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
+use super::capacity::CapacityArgs;
 use super::database::describe;
+use super::http::HttpArgs;
 use super::identity::IdentityArgs;
+use super::limits::LimitArgs;
+use super::rate::RateArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
+use crate::graphql::Execution;
 use crate::lifecycle::Halt;
 use crate::store::backend::Database;
 use crate::{graphql, http};
@@ -38,6 +43,14 @@ pub struct ServeArgs {
     #[command(flatten)]
     identity: IdentityArgs,
     #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    capacity: CapacityArgs,
+    #[command(flatten)]
+    rate: RateArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -49,13 +62,23 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let only_tokens = identity.strangers == http::Strangers::Refused
         && identity.jwt.is_none()
         && identity.proxies.is_none();
+    let settings = http::Settings {
+        identity,
+        execution: Execution {
+            documents: args.http.documents()?,
+            limits: args.limits.limits(),
+            capacity: args.capacity.capacity(),
+            rate: args.rate.rate(),
+        },
+        origins: args.http.origins(),
+    };
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let settings = http::Settings { identity };
     let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     greet(listener.local_addr()?, &database);
@@ -75,12 +98,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     };
     let serving = async {
-        let served = axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<SocketAddr>(),
-        )
-        .with_graceful_shutdown(told)
-        .await;
+        let served = axum::serve(listener, service).with_graceful_shutdown(told).await;
         halt.tell();
         served
     };

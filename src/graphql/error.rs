@@ -20,7 +20,7 @@ pub enum Code {
     BadUserInput,
     /// The caller is not identified, or no longer.
     Unauthenticated,
-    /// The caller may not do this; `extensions.scopes` are those of which any one would do.
+    /// The caller, or a page of this origin, may not do this; `extensions.scopes` are those of which any one would do, if any.
     Forbidden,
     /// The version has expired; `extensions.oldestVersion` is the oldest one available.
     Expired,
@@ -32,6 +32,20 @@ pub enum Code {
     GraphqlParseFailed,
     /// The document does not fit the schema, or exceeds a limit.
     GraphqlValidationFailed,
+    /// The hash names no document that is remembered; the request is to be repeated with the document.
+    PersistedQueryNotFound,
+    /// Documents are not remembered by their hash.
+    PersistedQueryNotSupported,
+    /// Only documents of a list are executed, and the hash names none of them.
+    PersistedQueryNotInList,
+    /// Only documents of a list are executed, and the request names none.
+    PersistedQueryIdRequired,
+    /// The request took longer than it may; of a mutation it is not known whether it was done.
+    Timeout,
+    /// The gateway is busy, and has not begun with the request; `extensions.retryAfter` says in how many seconds to try again.
+    Overloaded,
+    /// The caller has spent what it may; `extensions.retryAfter` says in how many seconds the request can be repeated.
+    RateLimited,
     /// The HTTP request is not a GraphQL request.
     BadRequest,
     /// The HTTP request is too large.
@@ -54,6 +68,13 @@ impl Code {
             Self::Internal => "INTERNAL",
             Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedQueryNotInList => "PERSISTED_QUERY_NOT_IN_LIST",
+            Self::PersistedQueryIdRequired => "PERSISTED_QUERY_ID_REQUIRED",
+            Self::Timeout => "TIMEOUT",
+            Self::Overloaded => "OVERLOADED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::BadRequest => "BAD_REQUEST",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
@@ -61,6 +82,9 @@ impl Code {
         }
     }
 }
+
+/// The extension that says in how many seconds the same request may do better.
+pub const RETRY_AFTER: &str = "retryAfter";
 
 /// A top-level error. It has no `Display` of its own, so that nothing but the conversion below makes a GraphQL error of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,6 +120,15 @@ impl Error {
         }
     }
 
+    /// The same error, with the number of seconds after which the same request may do better.
+    #[must_use]
+    pub fn retry_after(self, seconds: i32) -> Self {
+        Self {
+            extension: Some((RETRY_AFTER, seconds.into())),
+            ..self
+        }
+    }
+
     /// A fault of the server, told to the log and not to the caller.
     pub fn internal(what: &str) -> Self {
         tracing::error!(error = what, "request failed");
@@ -110,6 +143,11 @@ impl Error {
             values.set(name, value.clone());
         }
         values
+    }
+
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.code
     }
 
     /// The message.

@@ -2,238 +2,207 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
-use async_graphql::parser::types::{DocumentOperations, OperationType, VariableDefinition};
-use async_graphql::{Data, Name, Request, Response, ServerError, Value};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Data, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
-use super::error::{Code, Error};
+use super::capacity::{Capacity, Gate};
+use super::classify::{classified, locate_integer};
+use super::error::Error;
+use super::limits::Limits;
 use super::loader::Loaders;
-use super::{Schema, limits, nul, numbers, scalar, session, unique};
+use super::persisted::Documents;
+use super::prepare::{Prepared, prepare};
+use super::rate::{Balance, Buckets, Rate};
+use super::session::while_identified;
+use super::{Schema, numbers, rate};
 use crate::auth::Requester;
 use crate::store::Store;
+
+/// How requests are executed.
+#[derive(Clone, Debug, Default)]
+pub struct Execution {
+    /// What a request may ask for at the most.
+    pub limits: Limits,
+    /// Documents that requests name by their hash.
+    pub documents: Documents,
+    /// How many at once, and for how long.
+    pub capacity: Capacity,
+    /// How much each caller may ask for; no limit when there is none.
+    pub rate: Option<Rate>,
+}
 
 /// Executes requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    execution: Arc<Execution>,
+    gate: Arc<Gate>,
+    buckets: Option<Arc<Buckets>>,
 }
 
 impl Executor {
     /// Executes requests against `schema`, which must have been made for a catalog to answer more than introspection.
     pub fn new(schema: Schema) -> Self {
+        Self::with(schema, Execution::default())
+    }
+
+    /// The same, in another way than the default one.
+    pub fn with(schema: Schema, execution: Execution) -> Self {
         let store = schema.data().cloned();
-        Self { schema, store }
+        Self {
+            schema,
+            store,
+            buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
+            gate: Arc::new(Gate::new(execution.capacity.clone())),
+            execution: Arc::new(execution),
+        }
+    }
+
+    /// What a request may ask for at the most.
+    pub fn limits(&self) -> &Limits {
+        &self.execution.limits
+    }
+
+    /// How long an operation may take.
+    pub fn timeout(&self) -> Duration {
+        self.execution.capacity.timeout
+    }
+
+    /// Finds and checks the document of a request, and says what it is going to do.
+    pub fn prepare(&self, request: &mut Request) -> Result<Prepared, ServerError> {
+        prepare(&self.execution, request)
     }
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        if let Err(error) = operation_type(&mut request) {
-            return Response::from_errors(vec![error]);
+        match self.admit(&mut request, &Data::default()) {
+            Ok(admitted) => self.answer(request, admitted).await,
+            Err(error) => Response::from_errors(vec![error]),
         }
+    }
+
+    async fn answer(&self, request: Request, admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
-        let mut response = match self.loaders(requester(&[&request.data])) {
+        let executed = match self.loaders(&admitted) {
             Some(loaders) => {
                 let request = request.data(loaders.clone());
-                Batched::future(loaders, async move { schema.execute(request).await }).await
+                let work = Batched::future(loaders, async move { schema.execute(request).await });
+                self.gate.run(admitted.operation, work).await
             }
-            None => schema.execute(request).await,
+            None => Ok(schema.execute(request).await),
         };
+        let mut response = executed.unwrap_or_else(refused);
         response
             .errors
             .iter_mut()
             .for_each(|error| locate_integer(error, &wide));
-        classified(response)
+        admitted.classified(response)
     }
 
-    /// Answers any operation, a subscription with many responses.
+    /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
+    /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        let operation = match operation_type(&mut request) {
-            Ok(operation) => operation,
-            Err(error) => return stream::iter([Response::from_errors(vec![error])]).boxed(),
-        };
-        match self.loaders(requester(&[&request.data, &session])) {
-            Some(loaders) => {
-                let request = request.data(loaders.clone());
-                let store = loaders.store().clone();
-                let responses = self.schema.execute_stream_with_session_data(request, session);
-                let responses = Batched::stream(loaders, responses).map(classified).boxed();
-                match operation {
-                    Some(OperationType::Subscription) => session::while_identified(store, responses),
-                    _ => responses,
-                }
-            }
-            None => self
-                .schema
-                .execute_stream_with_session_data(request, session)
-                .map(classified)
-                .boxed(),
+        match self.admit(&mut request, &session) {
+            Ok(admitted) => self.answers(request, session, admitted),
+            Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
         }
     }
 
+    fn answers(
+        &self,
+        request: Request,
+        session: Arc<Data>,
+        admitted: Admitted,
+    ) -> BoxStream<'static, Response> {
+        let Some(loaders) = self.loaders(&admitted) else {
+            let responses = self.schema.execute_stream_with_session_data(request, session);
+            return responses
+                .map(move |response| admitted.classified(response))
+                .boxed();
+        };
+        let store = loaders.store().clone();
+        let request = request.data(loaders.clone());
+        let responses = self.schema.execute_stream_with_session_data(request, session);
+        let mut responses = Batched::stream(loaders, responses);
+        if admitted.operation == Some(OperationType::Subscription) {
+            let responses = responses.map(move |response| admitted.classified(response));
+            return while_identified(store, responses.boxed());
+        }
+        let gate = self.gate.clone();
+        let only = async move {
+            let response = gate.run(admitted.operation, responses.next()).await;
+            let response = response.unwrap_or_else(|error| Some(refused(error)));
+            response.map(|response| admitted.classified(response))
+        };
+        stream::once(only).filter_map(std::future::ready).boxed()
+    }
+
+    /// Prepares a request, and takes what it costs from its caller.
+    fn admit(&self, request: &mut Request, session: &Data) -> Result<Admitted, ServerError> {
+        let Prepared { operation, cost } = self.prepare(request)?;
+        let requester = requester(&request.data, session);
+        let balance = match &self.buckets {
+            Some(buckets) => Some(buckets.spend(&rate::caller(&requester, &request.data, session), cost)?),
+            None => None,
+        };
+        if let Some(balance) = balance {
+            request.data.insert(balance);
+        }
+        Ok(Admitted {
+            requester,
+            operation,
+            balance,
+        })
+    }
+
     /// Batches for one request, on the catalog as its caller sees it.
-    fn loaders(&self, requester: Requester) -> Option<Loaders> {
+    fn loaders(&self, admitted: &Admitted) -> Option<Loaders> {
         let store = self.store.clone()?;
-        Some(Loaders::new(store.as_seen_by(requester)))
+        Some(Loaders::new(store.as_seen_by(admitted.requester.clone())))
     }
 }
 
 /// The caller that a request, or else its session, names. One that none names may do nothing.
-fn requester(data: &[&Data]) -> Requester {
-    let named = data
-        .iter()
+fn requester(request: &Data, session: &Data) -> Requester {
+    let named = [request, session]
+        .into_iter()
         .find_map(|data| data.get(&TypeId::of::<Requester>())?.downcast_ref());
     named.cloned().unwrap_or_default()
 }
 
-/// What a request does, once its document has been parsed and measured; none when it does not say which operation it means.
-pub fn operation_type(request: &mut Request) -> Result<Option<OperationType>, ServerError> {
-    if let Some(number) = numbers::oversized_integer(&request.query) {
-        let message = format!("the number {number} does not fit in 64 bits");
-        return Err(Error::new(Code::BadUserInput, message).into());
-    }
-    if let Some(field) = unique::repeated_field(&request.query) {
-        let field = field.to_owned();
-        return Err(Error::bad_input(&[&field], format!("the input field {field} is given twice")).into());
-    }
-    let name = request.operation_name.clone();
-    let document = request.parsed_query().map_err(unparsed)?;
-    limits::check(document)?;
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next()
+/// A request that is executed.
+struct Admitted {
+    requester: Requester,
+    operation: Option<OperationType>,
+    /// What is left to its caller, where there is a limit.
+    balance: Option<Balance>,
+}
+
+impl Admitted {
+    /// A response that tells what is left, and in which every error has a code.
+    fn classified(&self, response: Response) -> Response {
+        let mut response = classified(response);
+        if let Some(balance) = &self.balance {
+            response.extensions.insert("cost".to_owned(), balance.extension());
         }
-        (DocumentOperations::Multiple(_), None) => None,
-    };
-    let Some(operation) = operation else {
-        return Ok(None);
-    };
-    let operation_type = operation.node.ty;
-    let variables = operation
-        .node
-        .variable_definitions
-        .iter()
-        .map(|variable| &variable.node);
-    let needed: Vec<(Name, String)> = variables
-        .filter(|variable| is_needed(variable))
-        .map(|variable| (variable.name.node.clone(), variable.var_type.node.to_string()))
-        .collect();
-    let given = &request.variables;
-    let is_missing = |name: &Name| given.get(name).is_none_or(|value| *value == Value::Null);
-    if let Some((name, of_type)) = needed.iter().find(|(name, _)| is_missing(name)) {
-        let message = format!("the variable ${name} of type {of_type} is not given");
-        return Err(Error::bad_input(&[name.as_str()], message).into());
-    }
-    if operation_type != OperationType::Mutation {
-        refuse_nul(request)?;
-    }
-    Ok(Some(operation_type))
-}
-
-/// Refuses a query with a NUL character in a text, which can name nothing.
-fn refuse_nul(request: &Request) -> Result<(), ServerError> {
-    let expectation = "expected no NUL character";
-    match nul::find_in_variables(&request.variables) {
-        Some(path) => Err(Error::bad_input_at(path, expectation).into()),
-        None if nul::is_in_document(&request.query) => {
-            Err(Error::new(Code::BadUserInput, expectation).into())
-        }
-        None => Ok(()),
+        response
     }
 }
 
-/// Whether a variable must have a value; async-graphql does not look whether it has.
-fn is_needed(variable: &VariableDefinition) -> bool {
-    !variable.var_type.node.nullable && variable.default_value.is_none()
-}
-
-/// A syntax error on one line: the parser draws a picture of the place, which `locations` tells as well.
-fn unparsed(mut error: ServerError) -> ServerError {
-    let what = error
-        .message
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix("= "));
-    error.message = format!("syntax error: {}", what.unwrap_or(&error.message));
-    coded(error, Code::GraphqlParseFailed)
+fn refused(error: Error) -> Response {
+    Response::from_errors(vec![error.into()])
 }
 
 /// Whether the request as such was at fault, so that nothing was executed.
 pub fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty())
-}
-
-/// Names the variable that does not fit an `Int`, which the error itself does not: it is one of the wide ones.
-fn locate_integer(error: &mut ServerError, wide: &[Vec<String>]) {
-    if !error.message.starts_with("Failed to parse \"Int\"") || wide.is_empty() {
-        return;
-    }
-    let names: Vec<String> = wide.iter().map(|path| path.join(".")).collect();
-    error.message = format!("{}: expected a whole number of 32 bits", names.join(" or "));
-    let field = wide[0].iter().cloned().map(Value::String).collect();
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set("field", Value::List(field));
-    error.extensions = Some(extensions);
-}
-
-/// Gives every error a code. Those of resolvers have one; the others are async-graphql's own.
-fn classified(mut response: Response) -> Response {
-    let errors = std::mem::take(&mut response.errors);
-    response.errors = errors.into_iter().map(classify).collect();
-    response
-}
-
-fn classify(mut error: ServerError) -> ServerError {
-    if error
-        .extensions
-        .as_ref()
-        .is_some_and(|extensions| extensions.get("code").is_some())
-    {
-        return error;
-    }
-    if !error.path.is_empty() {
-        // Arguments that validation let through and a type refused.
-        return coded(error, Code::BadUserInput);
-    }
-    let Some(field) = refused_argument(&error.message) else {
-        return coded(error, Code::GraphqlValidationFailed);
-    };
-    let expectation = expected_type(&error.message).and_then(scalar::expectation);
-    if let Some(expectation) = expectation {
-        error.message = format!("{}: {expectation}", error.message);
-    }
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set(
-        "field",
-        Value::List(field.into_iter().map(Value::String).collect()),
-    );
-    error.extensions = Some(extensions);
-    coded(error, Code::BadUserInput)
-}
-
-/// The path in a validation error about the value of an argument, `Invalid value for argument "input.add.0.startTime", …`.
-fn refused_argument(message: &str) -> Option<Vec<String>> {
-    let rest = message.strip_prefix("Invalid value for argument \"")?;
-    let (path, _) = rest.split_once('"')?;
-    Some(path.split('.').map(str::to_owned).collect())
-}
-
-/// The name of the type in a validation error, `…, expected type "BigInt"`.
-fn expected_type(message: &str) -> Option<&str> {
-    let (_, rest) = message.rsplit_once("expected type \"")?;
-    rest.strip_suffix('"')
-}
-
-fn coded(mut error: ServerError, code: Code) -> ServerError {
-    let mut extensions = error.extensions.take().unwrap_or_default();
-    extensions.set("code", code.as_str());
-    error.extensions = Some(extensions);
-    error
 }
 
 impl async_graphql::Executor for Executor {

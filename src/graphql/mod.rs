@@ -4,12 +4,17 @@
 
 // In reading order; the blank lines keep rustfmt from sorting them.
 
+pub mod capacity;
+mod classify;
 pub mod context;
 pub mod error;
 pub mod executor;
 pub mod limits;
 pub mod nul;
 pub mod numbers;
+pub mod persisted;
+pub mod prepare;
+pub mod rate;
 mod session;
 pub mod unique;
 
@@ -59,6 +64,8 @@ pub mod api_token;
 
 pub mod commit_status;
 
+pub mod rate_limit;
+
 pub mod node;
 
 mod federation;
@@ -84,7 +91,7 @@ pub mod pages;
 use async_graphql::{SDLExportOptions, SchemaBuilder};
 
 pub use self::change::Subscription;
-pub use self::executor::Executor;
+pub use self::executor::{Execution, Executor};
 use self::feed::Feed;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
@@ -92,9 +99,6 @@ use crate::store::Store;
 
 /// The graph. Cheap to clone.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
-
-/// The deepest document that is answered; introspection needs 15.
-pub const MAX_DEPTH: usize = 20;
 
 /// The graph on top of a catalog.
 pub fn schema(store: Store) -> Schema {
@@ -122,5 +126,5 @@ fn options() -> SDLExportOptions {
 
 /// The graph without a catalog: enough to describe itself.
 pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription).limit_depth(MAX_DEPTH)
+    Schema::build(Query::default(), Mutation::default(), Subscription)
 }

@@ -37,6 +37,15 @@ pub fn oversized_integer(text: &str) -> Option<&str> {
     None
 }
 
+/// A number as an error names it: of a long one, how it begins.
+pub fn shortened(number: &str) -> String {
+    const LONGEST: usize = 40;
+    match number.get(..LONGEST) {
+        Some(beginning) if number.len() > LONGEST => format!("{beginning}…"),
+        _ => number.to_owned(),
+    }
+}
+
 /// How many wide integers are looked for.
 const MAX_WIDE: usize = 5;
 

@@ -18,7 +18,7 @@ use crate::store::partition::PartitionPosition;
 use crate::store::{Page, Rows};
 
 /// How many rows a page has when neither `first` nor `last` says so.
-const DEFAULT_LIMIT: u32 = 50;
+pub const DEFAULT_LIMIT: u32 = 50;
 
 /// The most that `first` or `last` may ask for, but for partitions.
 pub const MAX_LIMIT: u32 = 100;

@@ -11,6 +11,7 @@ use super::federation::EntityQuery;
 use super::file_removal::FileRemovalQuery;
 use super::lifecycle_run::LifecycleRunQuery;
 use super::node::NodeQuery;
+use super::rate_limit::RateLimitQuery;
 use super::storage_target::StorageTargetQuery;
 
 /// What can be asked.
@@ -26,4 +27,5 @@ pub struct Query(
     AuditEventQuery,
     ApiTokenQuery,
     EntityQuery,
+    RateLimitQuery,
 );

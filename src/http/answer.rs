@@ -1,13 +1,16 @@
 //! Answers: their media type, their status and their JSON.
 
+use async_graphql::ServerError;
 use axum::body::Body;
-use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::graphql::error::{Code, Error};
+use crate::graphql::error::{self, Code, Error};
 use crate::graphql::executor::is_request_error;
 
 /// The media types of answers.
@@ -61,12 +64,16 @@ impl Media {
         if !is_request_error(response) {
             return self.json(StatusCode::OK, response);
         }
-        let status = if self == Self::GraphqlResponse {
-            StatusCode::BAD_REQUEST
-        } else {
-            StatusCode::OK
-        };
-        self.json(status, &without_data(response))
+        let errors = response.errors.iter();
+        let status = errors.filter_map(status_of).next().unwrap_or(match self {
+            Self::GraphqlResponse => StatusCode::BAD_REQUEST,
+            Self::Json => StatusCode::OK,
+        });
+        let mut answer = self.json(status, &without_data(response));
+        if let Some(seconds) = response.errors.iter().find_map(retry_after) {
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 
     /// The answers to a batch.
@@ -100,8 +107,37 @@ impl Media {
         headers.insert(CONTENT_TYPE, self.content_type());
         headers.insert(VARY, HeaderValue::from_static("accept"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // No page takes an answer for a script, or for itself.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
+}
+
+/// The status of an answer whose request could have been executed, and was not.
+fn status_of(error: &ServerError) -> Option<StatusCode> {
+    let code = extension(error, "code")?;
+    let is = |known: Code| *code == known.as_str().into();
+    if is(Code::Timeout) {
+        Some(StatusCode::GATEWAY_TIMEOUT)
+    } else if is(Code::Overloaded) {
+        Some(StatusCode::SERVICE_UNAVAILABLE)
+    } else if is(Code::RateLimited) {
+        Some(StatusCode::TOO_MANY_REQUESTS)
+    } else {
+        None
+    }
+}
+
+/// In how many seconds the same request may do better.
+fn retry_after(error: &ServerError) -> Option<u64> {
+    match extension(error, error::RETRY_AFTER)? {
+        async_graphql::Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+fn extension<'a>(error: &'a ServerError, name: &str) -> Option<&'a async_graphql::Value> {
+    error.extensions.as_ref()?.get(name)
 }
 
 /// A response to a request that was not executed has no `data`.
@@ -143,12 +179,30 @@ impl Refusal {
         }
     }
 
+    /// A page that may not use the API.
+    pub fn origin() -> Self {
+        let message = "a page of this origin may not use the API: see --cors-origin";
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error: Box::new(Error::new(Code::Forbidden, message)),
+        }
+    }
+
     /// A body of another media type.
     pub fn media_type() -> Self {
         let message = "expected a body of type application/json";
         Self {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
             error: Box::new(Error::new(Code::UnsupportedMediaType, message)),
+        }
+    }
+
+    /// A body that does not come to its end.
+    pub fn slow() -> Self {
+        let message = "the body did not come to its end in time";
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            error: Box::new(Error::new(Code::BadRequest, message)),
         }
     }
 

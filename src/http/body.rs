@@ -4,16 +4,12 @@ use async_graphql::{Request, Variables};
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, Uri};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
-use crate::graphql::numbers::oversized_integer;
-
-/// The largest body that is read.
-pub const MAX_BODY: usize = 32 << 20;
-
-/// The most requests of a batch.
-const MAX_BATCH: usize = 20;
+use crate::graphql::limits::Limits;
+use crate::graphql::numbers::{oversized_integer, shortened};
+use crate::graphql::persisted;
 
 /// What came.
 pub enum Incoming {
@@ -24,19 +20,19 @@ pub enum Incoming {
 }
 
 /// Reads a body.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
+pub async fn read(limits: &Limits, headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
     if !is_json(headers) {
         return Err(Refusal::media_type());
     }
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        return Err(Refusal::too_large(MAX_BODY));
+    if announced.is_some_and(|length| length > limits.body) {
+        return Err(Refusal::too_large(limits.body));
     }
-    match to_bytes(body, MAX_BODY).await {
-        Ok(bytes) => parse(&bytes),
-        Err(error) if is_too_long(&error) => Err(Refusal::too_large(MAX_BODY)),
+    match to_bytes(body, limits.body).await {
+        Ok(bytes) => parse(limits.batch, &bytes),
+        Err(error) if is_too_long(&error) => Err(Refusal::too_large(limits.body)),
         Err(_) => Err(Refusal::bad_request("the body could not be read to its end")),
     }
 }
@@ -66,16 +62,17 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// Reads a request, or a list of requests, from JSON.
-fn parse(bytes: &[u8]) -> Result<Incoming, Refusal> {
+fn parse(max_batch: usize, bytes: &[u8]) -> Result<Incoming, Refusal> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Err(Refusal::bad_request("the body is not UTF-8"));
     };
     let json = parse_json("the body", text)?;
     match json {
+        Value::Array(_) if max_batch == 1 => Err(Refusal::bad_request("expected one request, not a batch")),
         Value::Array(requests) if requests.is_empty() => Err(Refusal::bad_request("the batch is empty")),
-        Value::Array(requests) if requests.len() > MAX_BATCH => {
+        Value::Array(requests) if requests.len() > max_batch => {
             let message = format!(
-                "expected a batch of at most {MAX_BATCH} requests, not {}",
+                "expected a batch of at most {max_batch} requests, not {}",
                 requests.len()
             );
             Err(Refusal::bad_request(message))
@@ -99,7 +96,7 @@ fn parse_json(what: &str, text: &str) -> Result<Value, Refusal> {
     })?;
     match oversized_integer(text) {
         Some(number) => {
-            let message = format!("the number {number} does not fit in 64 bits");
+            let message = format!("the number {} does not fit in 64 bits", shortened(number));
             Err(Refusal::bad_input(rounded(&json).unwrap_or_default(), message))
         }
         None => Ok(json),
@@ -135,18 +132,37 @@ fn request(json: Value) -> Result<Request, Refusal> {
     let Value::Object(mut fields) = json else {
         return Err(Refusal::bad_request("expected a request to be an object"));
     };
-    let Some(query) = text(&mut fields, "query")? else {
+    let query = text(&mut fields, "query")?;
+    let document_id = text(&mut fields, "documentId")?;
+    let mut extensions = object(&mut fields, "extensions")?.unwrap_or_default();
+    if let Some(id) = document_id {
+        extensions.insert(persisted::EXTENSION.to_owned(), by_document_id(&id)?);
+    }
+    if query.is_none() && !extensions.contains_key(persisted::EXTENSION) {
         return Err(Refusal::bad_request(
             "expected the document of the request as `query`",
         ));
-    };
-    let mut request = Request::new(query);
+    }
+    let mut request = Request::new(query.unwrap_or_default());
     request.operation_name = text(&mut fields, "operationName")?;
     if let Some(variables) = object(&mut fields, "variables")? {
         request.variables = Variables::from_json(Value::Object(variables));
     }
-    object(&mut fields, "extensions")?;
+    let extensions = extensions
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
+    request.extensions.extend(extensions);
     Ok(request)
+}
+
+/// The document that a request names as GraphQL over HTTP spells it, as Apollo's clients would.
+fn by_document_id(id: &str) -> Result<Value, Refusal> {
+    match id.strip_prefix("sha256:") {
+        Some(hash) => Ok(json!({ "version": 1, "sha256Hash": hash })),
+        None => Err(Refusal::bad_request(
+            "expected `documentId` to be `sha256:` and the hash of the document",
+        )),
+    }
 }
 
 fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
@@ -174,6 +190,7 @@ pub fn from_query(uri: &Uri) -> Result<Request, Refusal> {
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
+        document_id: Option<String>,
     }
     let axum::extract::Query(parameters) = axum::extract::Query::<Parameters>::try_from_uri(uri)
         .map_err(|_| Refusal::bad_request("the query string cannot be read, or has a parameter twice"))?;
@@ -181,6 +198,7 @@ pub fn from_query(uri: &Uri) -> Result<Request, Refusal> {
     for (name, value) in [
         ("query", parameters.query),
         ("operationName", parameters.operation_name),
+        ("documentId", parameters.document_id),
     ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             fields.insert(name.to_owned(), Value::String(value));
@@ -204,7 +222,7 @@ mod tests {
     use super::*;
 
     fn message(body: &str) -> String {
-        match parse(body.as_bytes()) {
+        match parse(20, body.as_bytes()) {
             Ok(_) => panic!("{body} should be refused"),
             Err(refusal) => refusal.error.message().to_owned(),
         }
@@ -236,6 +254,10 @@ mod tests {
                 r#"{"query": "{a}", "operationName": 1}"#,
                 "expected `operationName` to be a string",
             ),
+            (
+                r#"{"documentId": "md5:1"}"#,
+                "expected `documentId` to be `sha256:` and the hash of the document",
+            ),
             ("[]", "the batch is empty"),
             ("[7]", "expected a request to be an object"),
         ] {
@@ -248,19 +270,20 @@ mod tests {
             message(number),
             "the number 18446744073709551616 does not fit in 64 bits"
         );
-        assert!(parse(b"\xff").is_err());
+        assert!(parse(20, b"\xff").is_err());
+        assert!(parse(1, br#"[{"query": "{a}"}]"#).is_err());
     }
 
     #[test]
     fn good_bodies_are_read() {
         let body =
             r#"{"query": "{a}", "operationName": null, "variables": {"a": 1}, "extensions": {}, "other": 1}"#;
-        let Ok(Incoming::Single(request)) = parse(body.as_bytes()) else {
+        let Ok(Incoming::Single(request)) = parse(20, body.as_bytes()) else {
             panic!("expected a request")
         };
         assert_eq!((request.query.as_str(), request.variables.len()), ("{a}", 1));
         assert!(
-            matches!(parse(br#"[{"query": "{a}"}, {"query": "{b}"}]"#), Ok(Incoming::Batch(batch)) if batch.len() == 2)
+            matches!(parse(20, br#"[{"query": "{a}"}, {"query": "{b}"}]"#), Ok(Incoming::Batch(batch)) if batch.len() == 2)
         );
     }
 
@@ -289,7 +312,7 @@ mod tests {
     async fn only_json_of_bounded_size_is_read() {
         let read_as = async |media: &'static str, body: Vec<u8>| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
-            read(&headers, Body::from(body))
+            read(&Limits::default(), &headers, Body::from(body))
                 .await
                 .err()
                 .map(|refusal| refusal.status)
@@ -310,7 +333,7 @@ mod tests {
                 "{media}"
             );
         }
-        let large = read_as("application/json", vec![b' '; MAX_BODY + 1]).await;
+        let large = read_as("application/json", vec![b' '; Limits::default().body + 1]).await;
         assert_eq!(large, Some(StatusCode::PAYLOAD_TOO_LARGE));
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! GraphQL itself is the business of [`Executor`]; here are methods, media types, sizes and statuses.
 
+mod address;
 mod answer;
 mod body;
 mod health;
 mod identity;
 mod log;
 mod operations;
+mod origin;
 mod playground;
 mod sse;
 mod websocket;
@@ -16,10 +18,13 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{any, get};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
-use crate::graphql::{Executor, Schema};
+pub use self::origin::{Origin, Origins};
+use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
 
 /// What handlers share.
@@ -34,30 +39,50 @@ struct App {
 pub struct Settings {
     /// Who is believed to be whom.
     pub identity: Identity,
+    /// How they are executed.
+    pub execution: Execution,
+    /// Whose pages may send them from a browser.
+    pub origins: Origins,
 }
 
 /// Everything that is served.
 pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
+    let Settings {
+        identity,
+        execution,
+        origins,
+    } = settings;
     let identifier = Identifier {
-        identity: settings.identity,
+        identity,
         store: store.clone(),
     };
     let app = App {
-        executor: Executor::new(schema),
+        executor: Executor::with(schema, execution),
         store,
     };
-    let graph = Router::new()
+    let api = Router::new()
         .route("/graphql", any(operations::serve))
         .route("/graphql/stream", any(sse::serve))
-        .layer(from_fn_with_state(identifier, identity::identify));
+        .layer(from_fn_with_state(identifier, identity::identify))
+        .layer(from_fn_with_state(origins.clone(), origin::guard_websockets));
     Router::new()
+        .merge(api)
         .route("/", get(async || Redirect::temporary("/graphiql")))
-        .merge(graph)
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/graphiql", get(playground::index))
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
+        .layer(CompressionLayer::new().compress_when(is_worth_compressing()))
+        .layer(origins.cors())
         .layer(from_fn(log::requests))
+}
+
+/// Small answers are sent as they are, and events one by one.
+fn is_worth_compressing() -> impl Predicate {
+    SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("font/"))
 }

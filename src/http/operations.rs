@@ -4,19 +4,20 @@ use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::extract;
 use axum::extract::State;
-use axum::http::header::UPGRADE;
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::response::Response;
+use tokio::time::timeout;
 
+use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
-use super::{App, identity, websocket};
-use crate::graphql::executor::operation_type;
+use super::{App, identity, origin, websocket};
+use crate::graphql::Executor;
 
 /// Serves a request.
 pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> Response {
     let media = Media::accepted(request.headers());
-    if is_websocket(request.headers()) {
+    if origin::is_websocket(request.headers()) {
         return websocket::serve(app, request).await;
     }
     match answer(&app, media, request).await {
@@ -27,13 +28,20 @@ pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> 
 
 async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Response, Refusal> {
     let requester = identity::requester(&request);
-    match read(request).await? {
-        Incoming::Single(request) => Ok(media.response(&app.executor.execute(request.data(requester)).await)),
+    let from = address(&request);
+    let from_caller = |mut request: Request| {
+        if let Some(address) = from {
+            request.data.insert(address);
+        }
+        request.data(requester.clone())
+    };
+    match read(&app.executor, request).await? {
+        Incoming::Single(request) => Ok(media.response(&app.executor.execute(from_caller(*request)).await)),
         Incoming::Batch(requests) => {
             // One after the other: a batch may hold mutations that build on each other.
             let mut responses = Vec::with_capacity(requests.len());
             for request in requests {
-                responses.push(app.executor.execute(request.data(requester.clone())).await);
+                responses.push(app.executor.execute(from_caller(request)).await);
             }
             Ok(media.responses(&responses))
         }
@@ -41,13 +49,18 @@ async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Re
 }
 
 /// Reads what came by POST or GET.
-pub(super) async fn read(request: extract::Request) -> Result<Incoming, Refusal> {
+pub(super) async fn read(executor: &Executor, request: extract::Request) -> Result<Incoming, Refusal> {
     let (parts, body) = request.into_parts();
     match parts.method {
-        Method::POST => body::read(&parts.headers, body).await,
+        Method::POST => {
+            let reading = body::read(executor.limits(), &parts.headers, body);
+            timeout(executor.timeout(), reading)
+                .await
+                .map_err(|_| Refusal::slow())?
+        }
         Method::GET | Method::HEAD => {
             let mut request = body::from_query(&parts.uri)?;
-            refuse_changes(&mut request)?;
+            refuse_changes(executor, &mut request)?;
             Ok(Incoming::Single(Box::new(request)))
         }
         _ => Err(Refusal::method("expected POST, or GET for a query")),
@@ -55,16 +68,12 @@ pub(super) async fn read(request: extract::Request) -> Result<Incoming, Refusal>
 }
 
 /// A link must not change anything when it is followed.
-fn refuse_changes(request: &mut Request) -> Result<(), Refusal> {
-    match operation_type(request) {
-        Ok(Some(OperationType::Mutation)) => Err(Refusal::method("expected a mutation to come by POST")),
+fn refuse_changes(executor: &Executor, request: &mut Request) -> Result<(), Refusal> {
+    match executor.prepare(request) {
+        Ok(prepared) if prepared.operation == Some(OperationType::Mutation) => {
+            Err(Refusal::method("expected a mutation to come by POST"))
+        }
         // Execution says what is wrong with it.
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-fn is_websocket(headers: &HeaderMap) -> bool {
-    headers
-        .get(UPGRADE)
-        .is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }

@@ -24,7 +24,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
     let media = Media::accepted(request.headers());
     let requester = identity::requester(&request);
-    let request = match operations::read(request).await {
+    let request = match operations::read(&app.executor, request).await {
         Ok(Incoming::Single(request)) => request.data(requester),
         Ok(Incoming::Batch(_)) => {
             return media.refusal(&Refusal::bad_request("expected one request, not a batch"));

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt, future};
 
 use super::answer::{Media, Refusal};
-use super::body::MAX_BODY;
 use super::{App, identity};
 use crate::auth::Requester;
 use crate::graphql::Executor;
@@ -33,7 +32,7 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade
             .protocols([PROTOCOL])
-            .max_message_size(MAX_BODY)
+            .max_message_size(app.executor.limits().body)
             .on_upgrade(move |socket| speak(socket, app.executor, requester)),
         Err(rejection) => rejection.into_response(),
     }

@@ -1,13 +1,13 @@
 //! What comes over HTTP: methods, media types, sizes, statuses, and what is served beside the API.
 
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::support::app::App;
 use crate::support::both;
 use crate::support::database::TestDatabase;
+use crate::support::http::{get, post, send};
 
 both! {
     a_query_may_come_by_get,
@@ -24,62 +24,6 @@ both! {
     the_operation_name_chooses,
     probes_answer,
     the_playground_is_served_by_the_gateway_itself,
-}
-
-/// An answer.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("JSON")
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("text")
-    }
-
-    fn header(&self, name: header::HeaderName) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("text"))
-    }
-
-    /// The status, and the code of the error.
-    fn refusal(&self) -> (u16, Value) {
-        let mut body = self.json();
-        assert_eq!(body.get("data"), None, "{body}");
-        (
-            self.status.as_u16(),
-            body["errors"][0]["extensions"]["code"].take(),
-        )
-    }
-}
-
-async fn send(app: &App, request: Request<Body>) -> Answer {
-    let router = app.router.clone();
-    let response = tokio::spawn(router.oneshot(request))
-        .await
-        .expect("no panic")
-        .expect("an answer");
-    let (parts, body) = response.into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: to_bytes(body, usize::MAX).await.expect("a whole answer").to_vec(),
-    }
-}
-
-async fn get(app: &App, uri: &str) -> Answer {
-    send(app, Request::get(uri).body(Body::empty()).expect("a request")).await
-}
-
-async fn post(app: &App, media: &str, body: impl Into<Body>) -> Answer {
-    let request = Request::post("/graphql").header(header::CONTENT_TYPE, media);
-    send(app, request.body(body.into()).expect("a request")).await
 }
 
 async fn a_query_may_come_by_get(database: TestDatabase) {

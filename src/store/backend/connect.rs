@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::abandoned::closing_abandoned;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor};
@@ -78,6 +79,7 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
                 .connect_timeout(PATIENCE)
                 .test_before_acquire_if_idle_for(STALE)
                 .set_application_name("timestore")
+                .map_sqlx_postgres_pool_opts(closing_abandoned)
                 .sqlx_logging(false);
             let pool = sea_orm::Database::connect(options).await?;
             Ok(Connections {

@@ -3,6 +3,7 @@
 //!
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
+mod abandoned;
 mod connect;
 mod constraint;
 mod first_of_each;

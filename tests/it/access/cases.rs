@@ -52,6 +52,8 @@ fn queries(names: &Names) -> Vec<Case> {
         "query ($of: DatasetRef!) { commitStatus(dataset: $of, idempotencyKey: \"first\") { __typename } }";
     let node = "query ($id: ID!) { node(id: $id) { __typename id } }";
     let mut cases = vec![
+        query("rateLimit", Needs::Nothing, "{ rateLimit { limit } }", json!({})),
+        query("_service", Needs::Nothing, "{ _service { sdl } }", json!({})),
         query(
             "viewer",
             Needs::Nothing,
@@ -133,6 +135,18 @@ fn queries(names: &Names) -> Vec<Case> {
         &names.snapshot,
     ];
     cases.extend(ids.map(|id| query("node", Needs::ToRead, node, json!({ "id": id }))));
+    let entities = "query ($of: [_Any!]!) { _entities(representations: $of) { __typename ... on Dataset { id } ... on Manifest { id } } }";
+    let known = json!([
+        { "__typename": "Dataset", "id": names.dataset },
+        { "__typename": "Dataset", "slug": names.slug },
+        { "__typename": "Manifest", "id": names.manifest },
+    ]);
+    cases.push(query(
+        "_entities",
+        Needs::ToRead,
+        entities,
+        json!({ "of": known }),
+    ));
     let nodes = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
     cases.push(query("nodes", Needs::ToRead, nodes, json!({ "ids": ids })));
     cases

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use sea_orm::DatabaseConnection;
 use timestore_gateway::auth::Requester;
+use timestore_gateway::graphql::Execution;
+use timestore_gateway::graphql::limits::Limits;
 use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::store::Store;
 use timestore_gateway::store::api_token::ApiTokenCreate;
@@ -30,29 +32,29 @@ pub struct App {
 impl App {
     /// A gateway on `database`, where everyone may do everything.
     pub async fn new(database: &TestDatabase) -> Self {
-        Self::with_retention_defaults(database, RetentionDefaults::default()).await
+        Self::with_settings(database, unlimited()).await
+    }
+
+    /// A gateway on `database` that serves in another way.
+    pub async fn with_settings(database: &TestDatabase, settings: http::Settings) -> Self {
+        Self::build(database, RetentionDefaults::default(), open(settings)).await
     }
 
     /// A gateway on `database` that has rules for datasets without a retention policy.
     pub async fn with_retention_defaults(database: &TestDatabase, defaults: RetentionDefaults) -> Self {
-        let identity = http::Identity {
-            strangers: http::Strangers::Local,
-            ..Default::default()
-        };
-        Self::with(database, defaults, http::Settings { identity }).await
+        Self::build(database, defaults, open(unlimited())).await
     }
 
     /// A gateway on `database` that serves those who are identified so.
     pub async fn identifying(database: &TestDatabase, identity: http::Identity) -> Self {
-        Self::with(
-            database,
-            RetentionDefaults::default(),
-            http::Settings { identity },
-        )
-        .await
+        let settings = http::Settings {
+            identity,
+            ..unlimited()
+        };
+        Self::build(database, RetentionDefaults::default(), settings).await
     }
 
-    async fn with(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
+    async fn build(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
         let mut connections = database.connections().await;
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
@@ -98,4 +100,29 @@ impl App {
         let result = work.await;
         (result, take())
     }
+}
+
+/// Settings that let a test ask for all that the catalog holds at once.
+fn unlimited() -> http::Settings {
+    let limits = Limits {
+        complexity: u64::MAX,
+        ..Limits::default()
+    };
+    let execution = Execution {
+        limits,
+        ..Execution::default()
+    };
+    http::Settings {
+        execution,
+        ..http::Settings::default()
+    }
+}
+
+/// The same settings, where everyone may do everything.
+fn open(settings: http::Settings) -> http::Settings {
+    let identity = http::Identity {
+        strangers: http::Strangers::Local,
+        ..Default::default()
+    };
+    http::Settings { identity, ..settings }
 }

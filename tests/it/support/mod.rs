@@ -8,6 +8,8 @@ pub mod clock;
 pub mod database;
 pub mod dice;
 pub mod feed;
+pub mod http;
+pub mod npm;
 pub mod process;
 pub mod registration;
 pub mod schedule;

@@ -59,6 +59,13 @@ impl Process {
         &self.address
     }
 
+    /// The most memory that it ever had, in kB, where the system says.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// Kills it, as SIGKILL does.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
