@@ -11,6 +11,7 @@ mod retention;
 mod schedule;
 mod schema;
 mod serve;
+mod streams;
 mod token;
 
 use std::process::ExitCode;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::retention::age;
-use crate::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
+use crate::halt::Halt;
+use crate::lifecycle::{AUDIT_RETENTION, Pace, Schedule};
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
 use crate::store::clock::SystemClock;
@@ -90,7 +91,7 @@ fn read_grace(text: &str) -> Result<chrono::Duration, String> {
 }
 
 /// The length of a duration from now on.
-fn length(text: &str) -> Result<Option<chrono::Duration>, String> {
+pub(super) fn length(text: &str) -> Result<Option<chrono::Duration>, String> {
     let duration: IsoDuration = text.parse()?;
     let now = SystemClock.now();
     Ok(duration.after(now).map(|then| then - now))

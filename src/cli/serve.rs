@@ -12,7 +12,8 @@ use super::database::describe;
 use super::identity::IdentityArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
-use crate::lifecycle::Halt;
+use super::streams::StreamArgs;
+use crate::halt::Halt;
 use crate::store::backend::Database;
 use crate::{graphql, http};
 
@@ -41,6 +42,8 @@ pub struct ServeArgs {
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
+    #[command(flatten)]
+    streams: StreamArgs,
 }
 
 /// Serves until it is told to stop.
@@ -54,7 +57,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let settings = http::Settings { identity };
+    let halt = Halt::default();
+    let streams = args.streams.settings(halt.clone());
+    let settings = http::Settings {
+        identity,
+        streams: streams.clone(),
+    };
     let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
@@ -64,7 +72,6 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
         );
     }
-    let halt = Halt::default();
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
     let told = {
         let halt = halt.clone();
@@ -82,9 +89,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .with_graceful_shutdown(told)
         .await;
         halt.tell();
+        streams.closed().await;
         served
     };
-    // Streams have no end of their own, and a file may take long to delete: what is left after the grace is cut off.
+    // A client may read slowly, and a file may take long to delete: what is left after the grace is cut off.
     let grace = async {
         halt.told().await;
         tokio::time::sleep(GRACE).await;

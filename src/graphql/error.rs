@@ -40,6 +40,12 @@ pub enum Code {
     UnsupportedMediaType,
     /// The HTTP method cannot do this.
     MethodNotAllowed,
+    /// The HTTP request accepts nothing of what there is to answer.
+    NotAcceptable,
+    /// A connection has as many operations under way as it may.
+    TooManyOperations,
+    /// The client of a stream has read nothing for too long.
+    SlowConsumer,
 }
 
 impl Code {
@@ -58,6 +64,9 @@ impl Code {
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::TooManyOperations => "TOO_MANY_OPERATIONS",
+            Self::SlowConsumer => "SLOW_CONSUMER",
         }
     }
 }

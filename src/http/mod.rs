@@ -10,6 +10,7 @@ mod log;
 mod operations;
 mod playground;
 mod sse;
+mod streams;
 mod websocket;
 
 use axum::Router;
@@ -19,6 +20,7 @@ use axum::routing::{any, get};
 
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
+pub use self::streams::Streams;
 use crate::graphql::{Executor, Schema};
 use crate::store::Store;
 
@@ -27,6 +29,7 @@ use crate::store::Store;
 struct App {
     executor: Executor,
     store: Store,
+    streams: Streams,
 }
 
 /// How requests are served.
@@ -34,17 +37,21 @@ struct App {
 pub struct Settings {
     /// Who is believed to be whom.
     pub identity: Identity,
+    /// How streams are kept.
+    pub streams: Streams,
 }
 
 /// Everything that is served.
 pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
+    let Settings { identity, streams } = settings;
     let identifier = Identifier {
-        identity: settings.identity,
+        identity,
         store: store.clone(),
     };
     let app = App {
         executor: Executor::new(schema),
         store,
+        streams,
     };
     let graph = Router::new()
         .route("/graphql", any(operations::serve))

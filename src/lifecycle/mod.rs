@@ -24,9 +24,9 @@ use timestore_entity::ids::DatasetId;
 
 use self::report::Progress;
 pub use self::report::Report;
-pub use self::run::Halt;
 pub use self::schedule::{Pace, Schedule};
 use crate::auth::Requester;
+use crate::halt::Halt;
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
 use crate::store::lifecycle_run::{LifecycleRunOpen, takes_dataset};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use timestore_entity::ids::LeaseId;
 
 use super::Lifecycle;
-use super::run::Halt;
 use crate::auth::Requester;
+use crate::halt::Halt;
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
 use crate::store::lease::LeaseHold;

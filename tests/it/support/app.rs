@@ -39,20 +39,19 @@ impl App {
             strangers: http::Strangers::Local,
             ..Default::default()
         };
-        Self::with(database, defaults, http::Settings { identity }).await
+        Self::with(database, defaults, identity).await
     }
 
     /// A gateway on `database` that serves those who are identified so.
     pub async fn identifying(database: &TestDatabase, identity: http::Identity) -> Self {
-        Self::with(
-            database,
-            RetentionDefaults::default(),
-            http::Settings { identity },
-        )
-        .await
+        Self::with(database, RetentionDefaults::default(), identity).await
     }
 
-    async fn with(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
+    async fn with(database: &TestDatabase, defaults: RetentionDefaults, identity: http::Identity) -> Self {
+        let settings = http::Settings {
+            identity,
+            ..Default::default()
+        };
         let mut connections = database.connections().await;
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use timestore_entity::lifecycle_run::Model as LifecycleRun;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
+use timestore_gateway::halt::Halt;
+use timestore_gateway::lifecycle::{AUDIT_RETENTION, Pace, Schedule};
 use timestore_gateway::storage::Environment;
 use timestore_gateway::store::lifecycle_run::LifecycleRunFilter;
 use timestore_gateway::store::{Page, Store};
