@@ -11,7 +11,7 @@ use axum::extract::ws::Message;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::closing::Closing;
 use super::identify;
@@ -51,10 +51,13 @@ pub(super) async fn speak<W, R, B>(
             written = &mut writing => written.err().unwrap_or(Closing::Gone),
         }
     };
-    let Some(frame) = closing.frame() else { return };
-    // What the client still says is read until it has closed too: a socket with unread bytes is reset, and the reason with it.
+    // Either side answers the other's close frame. What the client still says is read until then: a socket with unread bytes is
+    // reset, and the reason with it.
     let farewell = async {
-        drop(sink.send(Message::Close(Some(frame))).await);
+        match closing.frame() {
+            Some(frame) => drop(sink.send(Message::Close(Some(frame))).await),
+            None => drop(sink.flush().await),
+        }
         while let Some(Ok(_)) = stream.next().await {}
     };
     drop(timeout(patience, farewell).await);
@@ -107,19 +110,21 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
         let halted = halt.told();
         let too_late = sleep(self.settings.init_timeout);
         tokio::pin!(halted, too_late);
-        let mut pings = interval(self.settings.ping_interval);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
+        let mut pings = interval_at(heard + self.settings.ping_interval, self.settings.ping_interval);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
+                // A client that never pauses is not the only one to be heard.
+                biased;
+                () = &mut halted => break,
+                () = &mut too_late, if self.requester.is_none() => Err(Closing::InitTimeout),
+                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
+                _ = pings.tick() => self.ping(heard),
                 frame = stream.next() => {
                     heard = Instant::now();
                     self.frame(frame).await
                 }
-                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
-                _ = pings.tick() => self.ping(heard),
-                () = &mut too_late, if self.requester.is_none() => Err(Closing::InitTimeout),
-                () = &mut halted => break,
             };
             if let Err(closing) = done {
                 return closing;
