@@ -72,7 +72,7 @@ pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
         store: &store,
         clock: &SystemClock,
         environment: &Environment::process(),
-        audit_retention: args.keep.audit_retention,
+        memory: args.keep.memory(),
         by: Requester::unrestricted(Some("timestore lifecycle".to_owned())),
         name: process_name(),
     };

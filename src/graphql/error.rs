@@ -22,7 +22,8 @@ pub enum Code {
     Unauthenticated,
     /// The caller may not do this; `extensions.scopes` are those of which any one would do.
     Forbidden,
-    /// The version has expired; `extensions.oldestVersion` is the oldest one available.
+    /// The version has expired; `extensions.oldestVersion` is the oldest one available. Or the changes after a cursor have been
+    /// cleared away; `extensions.field` is the path to the cursor.
     Expired,
     /// The database cannot be reached; the same request may do better later.
     Unavailable,
@@ -164,6 +165,10 @@ impl From<StoreError> for Error {
                     )
                 }
             }
+            StoreError::ChangesCleared => Self {
+                code: Code::Expired,
+                ..Self::bad_input(&["after"], error.to_string())
+            },
             StoreError::Unavailable(_) => {
                 tracing::error!(error = chain(&error), "request failed");
                 Self::new(
