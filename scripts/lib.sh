@@ -63,6 +63,23 @@ ensure_nextest() {
   ensure_cargo_tool cargo-nextest "$version"
 }
 
+# Debian's own, or whatever is there; the packages say in package.json how new it must be.
+ensure_node() {
+  if ! have node || ! have npm; then apt_install nodejs npm; fi
+  node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+    die "this needs Node.js 18 or newer, and this is $(node --version): see https://nodejs.org"
+}
+
+# Installs the packages that the lockfile in a directory names, unless they are there.
+ensure_npm_packages() {
+  local directory=$1
+  [ "$directory/node_modules/.package-lock.json" -nt "$directory/package-lock.json" ] && return
+  ensure_node
+  say "installing the packages from npm of ${directory#"$root"/}"
+  (cd "$directory" && npm ci --no-audit --no-fund --loglevel=error) >&2
+  touch "$directory/node_modules/.package-lock.json"
+}
+
 # The gateway carries playground/dist in itself; built again when a source is newer.
 ensure_playground() {
   local built=$root/playground/dist/index.html
@@ -70,9 +87,7 @@ ensure_playground() {
     \( -name node_modules -o -name dist \) -prune -o -type f -newer "$built" -print)" ]; then
     return
   fi
-  if ! have node || ! have npm; then apt_install nodejs npm; fi
-  node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
-    die "the playground needs Node.js 18 or newer, and this is $(node --version): see https://nodejs.org"
+  ensure_npm_packages "$root/playground"
   say "building the playground"
-  (cd "$root/playground" && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build) >&2
+  (cd "$root/playground" && npm run --silent build) >&2
 }

@@ -22,6 +22,7 @@ mod draft;
 mod erd;
 mod errors;
 mod expiry;
+mod feed_clients;
 mod file_removal;
 mod history;
 mod housekeeping;

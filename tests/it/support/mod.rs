@@ -8,6 +8,7 @@ pub mod clock;
 pub mod database;
 pub mod dice;
 pub mod feed;
+pub mod npm;
 pub mod process;
 pub mod registration;
 pub mod schedule;
