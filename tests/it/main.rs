@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod audit_event;
 mod changes;
+mod clients;
 mod cold_storage;
 mod concurrency;
 mod conflicts;
