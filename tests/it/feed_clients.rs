@@ -191,13 +191,42 @@ async fn an_expired_cursor_is_an_error_for_either_client(database: TestDatabase)
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_told_why_it_is_let_go() {
+async fn a_client_that_misbehaves_is_told_why_it_is_let_go() {
     let database = TestDatabase::sqlite().await;
     let impatient = ["--stream-patience", "PT1S", "--stream-ping-interval", "PT1S"];
-    let gateway = Process::start_with(&database, &impatient);
-    let task = json!({ "transport": "ws", "address": gateway.address(), "stalls": true });
-    let told = node("feed.js", &[&task.to_string()]);
-    assert_eq!(told["closed"]["code"], 1008);
-    let reason = told["closed"]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("slow consumer"), "{reason}");
+    for (misbehaviour, arguments, code, reason) in [
+        ("stalls", &impatient[..], 1008, "slow consumer"),
+        ("floods", &[], 1009, "expected a message of at most"),
+    ] {
+        let gateway = Process::start_with(&database, arguments);
+        let task = json!({ "transport": "ws", "address": gateway.address(), "misbehaves": misbehaviour });
+        let told = node("feed.js", &[&task.to_string()]);
+        assert_eq!(told["closed"]["code"], code, "{told}");
+        assert!(
+            told["closed"]["reason"].as_str().unwrap().starts_with(reason),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_sends_its_clients_elsewhere() {
+    let database = TestDatabase::sqlite().await;
+    for (transport, reason) in [
+        ("ws", "the gateway is stopping"),
+        ("sse", "Connection closed while having active streams"),
+    ] {
+        let gateway = Process::start(&database);
+        let changes = feed(gateway.address(), &Value::Null, &Value::Null);
+        let begin = match &changes[..] {
+            [] => set_up(gateway.address()).remove(0)["cursor"].take(),
+            changes => changes[0]["cursor"].clone(),
+        };
+        let task = json!({
+            "transport": transport, "address": gateway.address(), "after": begin, "misbehaves": "ends", "gateway": gateway.id(),
+        });
+        let told = node("feed.js", &[&task.to_string()]);
+        assert_eq!(told["closed"]["reason"], reason, "{told}");
+        assert!(gateway.terminate().success());
+    }
 }

@@ -3,13 +3,15 @@
 //
 //   node feed.js '{"transport": "ws", "address": "127.0.0.1:4100", "after": null, "filter": null, "count": 10}'
 //
-// With `"stalls": true` it reads nothing until the gateway gives it up, and prints how the connection was closed.
+// With `"misbehaves"` it prints how the connection was closed instead: "stalls" reads nothing until the gateway gives it up,
+// "floods" sends a message that is too large, and "ends" asks the gateway to stop, whose process id is `"gateway"`, once the first
+// change has come.
 import { setTimeout as pause } from 'node:timers/promises';
 import * as sse from 'graphql-sse';
 import * as ws from 'graphql-ws';
 import WebSocket from 'ws';
 
-const { transport, address, after, filter, count, stalls } = JSON.parse(process.argv[2]);
+const { transport, address, after, filter, count, misbehaves, gateway } = JSON.parse(process.argv[2]);
 const query = `subscription ($after: String, $filter: ChangeFilter) {
   changes(after: $after, filter: $filter) { cursor kind manifest { version dataset { slug } } } }`;
 
@@ -54,17 +56,34 @@ async function follow() {
   return { changes, error: null };
 }
 
-async function stall() {
-  const closed = (async () => {
-    for await (const _ of client.iterate({ query, variables: { after, filter } }));
-  })().catch(({ code, reason }) => ({ code, reason }));
-  while (socket?.readyState !== WebSocket.OPEN) await pause(10);
-  for (;;) {
-    socket.pause();
-    await pause(3000);
-    socket.resume();
-    const told = await Promise.race([closed, pause(500)]);
-    if (told) return { closed: told };
+const misbehaviour = {
+  async stalls() {
+    while (socket?.readyState !== WebSocket.OPEN) await pause(10);
+    for (;;) {
+      socket.pause();
+      await pause(3000);
+      socket.resume();
+      await pause(500);
+    }
+  },
+  async floods() {
+    while (socket?.readyState !== WebSocket.OPEN) await pause(10);
+    socket.send('x'.repeat(40 << 20));
+  },
+  async ends() {
+    while (!heard) await pause(10);
+    process.kill(gateway, 'SIGTERM');
+  },
+};
+
+let heard = false;
+async function misbehave(how) {
+  misbehaviour[how]();
+  try {
+    for await (const _ of client.iterate({ query, variables: { after, filter } })) heard = true;
+    return { closed: null };
+  } catch (problem) {
+    return { closed: { code: problem.code, reason: problem.reason ?? problem.message } };
   }
 }
 
@@ -72,5 +91,5 @@ setTimeout(() => {
   console.error('the feed does not go on');
   process.exit(1);
 }, 150_000).unref();
-console.log(JSON.stringify(await (stalls ? stall() : follow())));
+console.log(JSON.stringify(await (misbehaves ? misbehave(misbehaves) : follow())));
 process.exit(0);

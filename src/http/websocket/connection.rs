@@ -20,6 +20,9 @@ use crate::auth::Requester;
 use crate::graphql::error::{Code, Error};
 use crate::http::streams::{Operation, QUEUE, Step, Streams};
 
+/// How long a client that is still sending has to read why nobody listens.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Speaks the protocol on a socket until either side closes. `begin` begins what the client asks for; `requester` is who asked
 /// for the upgrade.
 pub(super) async fn speak<W, R, B>(
@@ -52,13 +55,19 @@ pub(super) async fn speak<W, R, B>(
         }
     };
     // Either side answers the other's close frame. What the client still says is read until then: a socket with unread bytes is
-    // reset, and the reason with it.
+    // reset, and the reason with it. The rest of a message that is too large is not read; that takes a little time instead.
+    let linger = if closing == Closing::TooLarge {
+        LINGER
+    } else {
+        Duration::ZERO
+    };
     let farewell = async {
         match closing.frame() {
             Some(frame) => drop(sink.send(Message::Close(Some(frame))).await),
             None => drop(sink.flush().await),
         }
         while let Some(Ok(_)) = stream.next().await {}
+        sleep(linger).await;
     };
     drop(timeout(patience, farewell).await);
 }

@@ -58,6 +58,11 @@ impl Process {
         &self.address
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, as SIGKILL does.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
