@@ -80,6 +80,29 @@ ensure_npm_packages() {
   touch "$directory/node_modules/.package-lock.json"
 }
 
+# A virtual environment of Python with these packages: kept between runs, and made again when the list has changed.
+ensure_venv() {
+  local venv=$1
+  shift
+  if [ "$(cat "$venv/packages" 2>/dev/null)" = "$*" ]; then return; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+  say "installing $1 into ${venv#"$root"/}"
+  rm -rf "$venv"
+  mkdir -p "$(dirname "$venv")"
+  python3 -m venv "$venv" >&2
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >&2 || return
+  echo "$*" >"$venv/packages"
+}
+
+# What the generated clients in tests/clients are made and run with.
+ensure_clients() {
+  local clients=$root/tests/clients
+  ensure_npm_packages "$clients/typescript"
+  # shellcheck disable=SC2046 # One word is one package.
+  ensure_venv "$clients/python/.venv" $(cat "$clients/python/requirements.txt") ||
+    die "could not install the packages of ${clients#"$root"/}/python"
+}
+
 # The gateway carries playground/dist in itself; built again when a source is newer.
 ensure_playground() {
   local built=$root/playground/dist/index.html

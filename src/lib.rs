@@ -7,6 +7,7 @@ pub mod auth;
 pub mod cli;
 pub mod doctor;
 pub mod graphql;
+pub mod halt;
 pub mod http;
 pub mod lifecycle;
 pub mod model;

@@ -6,6 +6,7 @@
 pub mod api_token;
 pub mod audit_event;
 pub mod change;
+pub mod cleared_changes;
 pub mod dataset;
 pub mod dataset_head;
 pub mod enums;

@@ -8,7 +8,8 @@ use super::retention::RetentionArgs;
 use super::schedule::{KeepArgs, process_name};
 use super::serve::stopped;
 use crate::auth::Requester;
-use crate::lifecycle::{Halt, Lifecycle, Report};
+use crate::halt::Halt;
+use crate::lifecycle::{Lifecycle, Report};
 use crate::storage::Environment;
 use crate::store::clock::SystemClock;
 use crate::store::dataset::DatasetFilter;
@@ -71,7 +72,7 @@ pub async fn run(args: LifecycleArgs) -> anyhow::Result<()> {
         store: &store,
         clock: &SystemClock,
         environment: &Environment::process(),
-        audit_retention: args.keep.audit_retention,
+        memory: args.keep.memory(),
         by: Requester::unrestricted(Some("timestore lifecycle".to_owned())),
         name: process_name(),
     };

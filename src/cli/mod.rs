@@ -15,6 +15,7 @@ mod retention;
 mod schedule;
 mod schema;
 mod serve;
+mod streams;
 mod token;
 
 use std::process::ExitCode;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::retention::age;
-use crate::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
+use crate::halt::Halt;
+use crate::lifecycle::{Memory, Pace, Schedule};
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
 use crate::store::clock::SystemClock;
@@ -37,9 +38,13 @@ pub struct ScheduleArgs {
 #[derive(Clone, Debug, Args)]
 pub struct KeepArgs {
     /// How long audit events are kept: an ISO 8601 duration.
-    #[arg(long, env = "TIMESTORE_AUDIT_RETENTION", value_name = "DURATION", default_value_t = AUDIT_RETENTION,
-        value_parser = age)]
-    pub audit_retention: IsoDuration,
+    #[arg(long, env = "TIMESTORE_AUDIT_RETENTION", value_name = "DURATION",
+        default_value_t = Memory::default().audit_events, value_parser = age)]
+    audit_retention: IsoDuration,
+    /// How long changes stay in the feed: an ISO 8601 duration. A reader that was away for longer is told to begin anew.
+    #[arg(long, env = "TIMESTORE_CHANGE_RETENTION", value_name = "DURATION",
+        default_value_t = Memory::default().changes, value_parser = age)]
+    change_retention: IsoDuration,
     /// How long after a version has expired its files stay for requests that began before, up to a day: longer than any request
     /// takes. The same for all gateways of a catalog.
     #[arg(long, env = "TIMESTORE_READ_GRACE", value_name = "DURATION", default_value = "PT1M", value_parser = read_grace)]
@@ -56,7 +61,7 @@ impl ScheduleArgs {
             store,
             clock: Arc::new(SystemClock),
             environment: Environment::process(),
-            audit_retention: self.keep.audit_retention,
+            memory: self.keep.memory(),
             name: process_name(),
             pace: Pace {
                 interval: self.lifecycle_interval,
@@ -65,6 +70,16 @@ impl ScheduleArgs {
             },
         };
         schedule.keep(&halt).await;
+    }
+}
+
+impl KeepArgs {
+    /// How long records are kept.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            audit_events: self.audit_retention,
+            changes: self.change_retention,
+        }
     }
 }
 
@@ -118,17 +133,22 @@ mod tests {
         let args = parse(&[]).unwrap();
         assert!(!args.lifecycle);
         assert_eq!(args.lifecycle_interval, chrono::Duration::minutes(15));
-        assert_eq!(args.keep.audit_retention, IsoDuration::days(365));
+        assert_eq!(args.keep.memory(), Memory::default());
         assert_eq!(args.keep.read_grace, chrono::Duration::minutes(1));
         let args = parse(&[
             "--lifecycle",
             "--lifecycle-interval=PT1H30M",
             "--audit-retention=P30D",
+            "--change-retention=P7D",
         ])
         .unwrap();
         assert!(args.lifecycle);
         assert_eq!(args.lifecycle_interval, chrono::Duration::minutes(90));
-        assert_eq!(args.keep.audit_retention, IsoDuration::days(30));
+        let memory = Memory {
+            audit_events: IsoDuration::days(30),
+            changes: IsoDuration::days(7),
+        };
+        assert_eq!(args.keep.memory(), memory);
     }
 
     #[test]
@@ -139,6 +159,7 @@ mod tests {
             ("--lifecycle-interval", "15m"),
             ("--audit-retention", "PT0S"),
             ("--audit-retention", "P1001Y"),
+            ("--change-retention", "PT0S"),
             ("--read-grace", "P2D"),
             ("--read-grace", "a minute"),
         ] {

@@ -16,8 +16,9 @@ use super::limits::LimitArgs;
 use super::rate::RateArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
+use super::streams::StreamArgs;
 use crate::graphql::Execution;
-use crate::lifecycle::Halt;
+use crate::halt::Halt;
 use crate::store::backend::Database;
 use crate::{graphql, http};
 
@@ -54,6 +55,8 @@ pub struct ServeArgs {
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
+    #[command(flatten)]
+    streams: StreamArgs,
 }
 
 /// Serves until it is told to stop.
@@ -62,8 +65,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let only_tokens = identity.strangers == http::Strangers::Refused
         && identity.jwt.is_none()
         && identity.proxies.is_none();
+    let halt = Halt::default();
+    let streams = args.streams.settings(halt.clone());
     let settings = http::Settings {
         identity,
+        streams: streams.clone(),
         execution: Execution {
             documents: args.http.documents()?,
             limits: args.limits.limits(),
@@ -87,7 +93,6 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
         );
     }
-    let halt = Halt::default();
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
     let told = {
         let halt = halt.clone();
@@ -100,9 +105,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let serving = async {
         let served = axum::serve(listener, service).with_graceful_shutdown(told).await;
         halt.tell();
+        streams.closed().await;
         served
     };
-    // Streams have no end of their own, and a file may take long to delete: what is left after the grace is cut off.
+    // A client may read slowly, and a file may take long to delete: what is left after the grace is cut off.
     let grace = async {
         halt.told().await;
         tokio::time::sleep(GRACE).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, Subscription};
+use async_graphql::{Context, InputObject, Object, Subscription};
 use futures_util::{Stream, StreamExt};
 use timestore_entity::change::Model;
 
@@ -14,8 +14,10 @@ use super::error::{Error, Result};
 use super::keys::{DatasetById, ManifestByKey};
 use super::manifest::Manifest;
 use super::pagination::{List, MAX_LIMIT, PageArgs, foreign_cursor};
+use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
-use crate::store::change::ChangePosition;
+use crate::store::DatasetRef;
+use crate::store::change::{ChangeFilter, ChangePosition};
 
 /// One change of the catalog.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,24 +83,54 @@ impl Change {
     }
 }
 
+/// Which changes are wanted. Everything stated must hold.
+#[derive(Clone, Debug, Default, InputObject)]
+#[graphql(name = "ChangeFilter")]
+pub struct ChangeFilterInput {
+    /// Only those of this dataset. By id, those of a dataset that is gone are found too.
+    pub dataset: Option<DatasetRefInput>,
+    /// Only those of one of these kinds.
+    pub kinds: Option<Vec<ChangeKind>>,
+}
+
+impl ChangeFilterInput {
+    fn into_store(self) -> Result<ChangeFilter> {
+        let Self { dataset, kinds } = self;
+        if kinds.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::bad_input(
+                &["filter", "kinds"],
+                "expected at least one kind",
+            ));
+        }
+        Ok(ChangeFilter {
+            dataset: dataset.map(DatasetRefInput::into_store),
+            kinds: kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+        })
+    }
+}
+
 /// Queries of the change feed.
 #[derive(Debug, Default)]
 pub struct ChangeQuery;
 
 #[Object]
 impl ChangeQuery {
-    /// The change feed, in commit order: a client that was away continues at the last cursor that it saw.
+    /// The change feed, in commit order: a client that was away continues at the last cursor that it saw. A cursor whose changes
+    /// have been cleared away since is an error with the code `EXPIRED`.
     async fn changes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only changes after this cursor, of this query or of the subscription.")]
         after: Option<String>,
         #[graphql(desc = "At most so many, up to 100; 50 when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Which ones.")] filter: Option<ChangeFilterInput>,
     ) -> Result<Connection<Change>> {
         let list = feed();
         let page = PageArgs::forwards(first, after).page(&list, MAX_LIMIT)?;
-        let rows = ctx.store().change_page(&page).await?.map(Into::into);
-        Ok(Connection::new(list, page, Arc::new(rows), Count::Changes))
+        let filter = filter.unwrap_or_default().into_store()?;
+        let read = ctx.store().change_page(&filter, page.after, page.limit).await?;
+        let rows = Arc::new(read.rows.map(Into::into));
+        Ok(Connection::new(list, page, rows, Count::Changes(filter)))
     }
 }
 
@@ -110,7 +142,7 @@ pub struct Subscription;
 #[Subscription]
 impl Subscription {
     /// The changes of the catalog as they are committed, in commit order: those missed since `after`, then those to come. None
-    /// is left out and none comes twice.
+    /// is left out and none comes twice. A cursor whose changes have been cleared away since is an error with the code `EXPIRED`.
     async fn changes(
         &self,
         ctx: &Context<'_>,
@@ -119,6 +151,9 @@ impl Subscription {
         )]
         after: Option<String>,
         #[graphql(desc = "Complete after so many; never when omitted.")] first: Option<i32>,
+        #[graphql(desc = "Which ones. The dataset must exist, unless it is named by id.")] filter: Option<
+            ChangeFilterInput,
+        >,
     ) -> Result<impl Stream<Item = Result<Change>>> {
         let first = match first.map(usize::try_from).transpose() {
             Ok(first) => first.unwrap_or(usize::MAX),
@@ -133,9 +168,28 @@ impl Subscription {
             Some(cursor) => Some(feed().position(&cursor).ok_or_else(|| foreign_cursor("after"))?),
             None => None,
         };
-        let changes = ctx.feed().follow(ctx.store().clone(), after).await?;
+        let mut filter = filter.unwrap_or_default().into_store()?;
+        if let Some(dataset) = filter.dataset.take() {
+            filter.dataset = Some(followed(ctx, dataset).await?);
+        }
+        let changes = ctx.feed().follow(ctx.store().clone(), filter, after).await?;
         Ok(changes
             .map(|change| change.map(Into::into).map_err(Error::from))
             .take(first))
     }
+}
+
+/// The dataset by its id, which stays when the dataset goes.
+async fn followed(ctx: &Context<'_>, dataset: DatasetRef) -> Result<DatasetRef> {
+    if let DatasetRef::Id(_) = dataset {
+        return Ok(dataset);
+    }
+    let found = ctx.store().dataset_find(&dataset).await?;
+    let missing = || {
+        Error::bad_input(
+            &["filter", "dataset"],
+            "expected the id or the slug of an existing dataset",
+        )
+    };
+    Ok(DatasetRef::Id(found.ok_or_else(missing)?.id))
 }

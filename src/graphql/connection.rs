@@ -12,6 +12,7 @@ use super::error::Result;
 use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
 use super::pagination::{List, PageInfo, Position};
 use crate::store::audit_event::AuditEventFilter;
+use crate::store::change::ChangeFilter;
 use crate::store::dataset::DatasetFilter;
 use crate::store::file_removal::FileRemovalFilter;
 use crate::store::lifecycle_run::LifecycleRunFilter;
@@ -133,8 +134,8 @@ pub enum Count {
     FileRemovals(FileRemovalFilter),
     /// The lifecycle runs that a filter lets through.
     LifecycleRuns(LifecycleRunFilter),
-    /// The change feed.
-    Changes,
+    /// The changes that a filter lets through.
+    Changes(ChangeFilter),
     /// The files that should move to the cold storage target.
     ColdStorage(ColdStorageDue),
     /// So many.
@@ -154,7 +155,7 @@ impl Count {
             Self::Known(count) => *count,
             Self::FileRemovals(filter) => ctx.store().file_removal_count(filter).await?,
             Self::LifecycleRuns(filter) => ctx.store().lifecycle_run_count(filter).await?,
-            Self::Changes => ctx.store().change_count().await?,
+            Self::Changes(filter) => ctx.store().change_count(filter).await?,
             Self::ApiTokens => ctx.store().api_token_count().await?,
             Self::AuditEvents(filter) => ctx.store().audit_event_count(filter).await?,
             // Versions have no gaps: the newest one's number is how many there are.

@@ -22,7 +22,8 @@ pub enum Code {
     Unauthenticated,
     /// The caller, or a page of this origin, may not do this; `extensions.scopes` are those of which any one would do, if any.
     Forbidden,
-    /// The version has expired; `extensions.oldestVersion` is the oldest one available.
+    /// The version has expired; `extensions.oldestVersion` is the oldest one available. Or the changes after a cursor have been
+    /// cleared away; `extensions.field` is the path to the cursor.
     Expired,
     /// The database cannot be reached; the same request may do better later.
     Unavailable,
@@ -54,6 +55,12 @@ pub enum Code {
     UnsupportedMediaType,
     /// The HTTP method cannot do this.
     MethodNotAllowed,
+    /// The HTTP request accepts nothing of what there is to answer.
+    NotAcceptable,
+    /// A connection has as many operations under way as it may.
+    TooManyOperations,
+    /// The client of a stream has read nothing for too long.
+    SlowConsumer,
 }
 
 impl Code {
@@ -79,6 +86,9 @@ impl Code {
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::TooManyOperations => "TOO_MANY_OPERATIONS",
+            Self::SlowConsumer => "SLOW_CONSUMER",
         }
     }
 }
@@ -193,6 +203,10 @@ impl From<StoreError> for Error {
                     )
                 }
             }
+            StoreError::ChangesCleared => Self {
+                code: Code::Expired,
+                ..Self::bad_input(&["after"], error.to_string())
+            },
             StoreError::Unavailable(_) => {
                 tracing::error!(error = chain(&error), "request failed");
                 Self::new(

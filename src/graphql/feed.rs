@@ -12,8 +12,8 @@ use futures_util::stream;
 use timestore_entity::change::Model as Change;
 use tokio::sync::watch;
 
-use crate::store::change::ChangePosition;
-use crate::store::{Page, Result, Store};
+use crate::store::change::{ChangeFilter, ChangePosition};
+use crate::store::{Result, Store};
 
 /// How often the reader looks for changes.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -30,7 +30,8 @@ pub struct Feed(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    head: watch::Sender<Option<ChangePosition>>,
+    /// How far the feed reaches.
+    end: watch::Sender<ChangePosition>,
     /// Whether there is a reader.
     is_read: Mutex<bool>,
 }
@@ -40,26 +41,29 @@ impl Feed {
     pub fn new(store: Store) -> Self {
         Self(Arc::new(Inner {
             store,
-            head: watch::Sender::new(None),
+            end: watch::Sender::default(),
             is_read: Mutex::new(false),
         }))
     }
 
-    /// The changes after `after` that `store` shows, as they come; after the newest one there is now when that is none. Ends with the first error.
+    /// The changes after `after` that `store` shows and `filter` lets through, as they come; after the newest one there is now when
+    /// that is none. Ends with the first error.
     pub async fn follow(
         &self,
         store: Store,
+        filter: ChangeFilter,
         after: Option<ChangePosition>,
     ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
         // Subscribed before the feed is read, so that nothing comes in between unnoticed.
-        let head = self.subscribe();
+        let end = self.subscribe();
         let position = match after {
-            Some(position) => Some(position),
-            None => self.0.store.change_head().await?,
+            Some(position) => position,
+            None => self.0.store.change_end().await?,
         };
         let follower = Follower {
             store,
-            head,
+            end,
+            filter,
             position,
             changes: VecDeque::new(),
             has_failed: false,
@@ -67,9 +71,9 @@ impl Feed {
         Ok(stream::unfold(follower, Follower::next))
     }
 
-    fn subscribe(&self) -> watch::Receiver<Option<ChangePosition>> {
+    fn subscribe(&self) -> watch::Receiver<ChangePosition> {
         let mut is_read = self.0.is_read.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = self.0.head.subscribe();
+        let receiver = self.0.end.subscribe();
         if !*is_read {
             *is_read = true;
             tokio::spawn(read(self.0.clone()));
@@ -85,17 +89,17 @@ async fn read(feed: Arc<Inner>) {
         tokio::time::sleep(if is_failing { PAUSE } else { INTERVAL }).await;
         {
             let mut is_read = feed.is_read.lock().unwrap_or_else(PoisonError::into_inner);
-            if feed.head.is_closed() {
+            if feed.end.is_closed() {
                 *is_read = false;
                 return;
             }
         }
-        match feed.store.change_head().await {
-            Ok(head) => {
+        match feed.store.change_end().await {
+            Ok(end) => {
                 is_failing = false;
-                feed.head.send_if_modified(|known| {
-                    let is_new = *known != head;
-                    *known = head;
+                feed.end.send_if_modified(|known| {
+                    let is_new = *known != end;
+                    *known = end;
                     is_new
                 });
             }
@@ -112,9 +116,10 @@ async fn read(feed: Arc<Inner>) {
 /// A subscriber.
 struct Follower {
     store: Store,
-    head: watch::Receiver<Option<ChangePosition>>,
-    /// The last change that was read.
-    position: Option<ChangePosition>,
+    end: watch::Receiver<ChangePosition>,
+    filter: ChangeFilter,
+    /// How far it has read, which is further than the last change that the filter let through.
+    position: ChangePosition,
     /// Read, and not yet handed over.
     changes: VecDeque<Change>,
     has_failed: bool,
@@ -129,18 +134,16 @@ impl Follower {
             if let Some(change) = self.changes.pop_front() {
                 return Some((Ok(change), self));
             }
-            self.head.mark_unchanged();
-            match self.store.change_page(&Page::first(BATCH, self.position)).await {
-                Ok(rows) if rows.rows.is_empty() => {
-                    // The sender lives as long as the schema; without it nothing more will come.
-                    self.head.changed().await.ok()?;
-                }
-                Ok(rows) => {
-                    self.position = rows
-                        .rows
-                        .last()
-                        .map(|change| (change.transaction_id, change.sequence));
-                    self.changes = rows.rows.into();
+            self.end.mark_unchanged();
+            let page = self.store.change_page(&self.filter, Some(self.position), BATCH);
+            match page.await {
+                Ok(page) => {
+                    self.position = page.end;
+                    self.changes = page.rows.rows.into();
+                    if self.changes.is_empty() {
+                        // The sender lives as long as the schema; without it nothing more will come.
+                        self.end.changed().await.ok()?;
+                    }
                 }
                 Err(error) => {
                     self.has_failed = true;

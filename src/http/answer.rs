@@ -188,6 +188,15 @@ impl Refusal {
         }
     }
 
+    /// A client that reads nothing of what there is, which is of the type `media`.
+    pub fn not_acceptable(media: &str) -> Self {
+        let message = format!("expected `Accept` to allow {media}");
+        Self {
+            status: StatusCode::NOT_ACCEPTABLE,
+            error: Box::new(Error::new(Code::NotAcceptable, message)),
+        }
+    }
+
     /// A body of another media type.
     pub fn media_type() -> Self {
         let message = "expected a body of type application/json";

@@ -94,13 +94,17 @@ fn parse_json(what: &str, text: &str) -> Result<Value, Refusal> {
             false => Refusal::bad_request(format!("{what} is not JSON: {message}")),
         }
     })?;
-    match oversized_integer(text) {
-        Some(number) => {
-            let message = format!("the number {} does not fit in 64 bits", shortened(number));
-            Err(Refusal::bad_input(rounded(&json).unwrap_or_default(), message))
-        }
-        None => Ok(json),
-    }
+    check_numbers(text, &json)?;
+    Ok(json)
+}
+
+/// Refuses a number that does not fit in 64 bits, and that a parser has rounded; `json` is what it made of `text`, or a part of it.
+pub fn check_numbers(text: &str, json: &Value) -> Result<(), Refusal> {
+    let Some(number) = oversized_integer(text) else {
+        return Ok(());
+    };
+    let message = format!("the number {} does not fit in 64 bits", shortened(number));
+    Err(Refusal::bad_input(rounded(json).unwrap_or_default(), message))
 }
 
 /// The path to the first number that a parser had to round for want of 64 bits, without the `variables` that it begins with.
@@ -128,7 +132,8 @@ fn rounded(json: &Value) -> Option<Vec<String>> {
     }
 }
 
-fn request(json: Value) -> Result<Request, Refusal> {
+/// Reads a request from its JSON.
+pub fn request(json: Value) -> Result<Request, Refusal> {
     let Value::Object(mut fields) = json else {
         return Err(Refusal::bad_request("expected a request to be an object"));
     };

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::answer::{Media, Refusal};
+use super::origin::is_websocket;
 use crate::auth::jwt::{Jwt, JwtFault};
 use crate::auth::proxy::TrustedProxies;
 use crate::auth::{Requester, token};
@@ -68,6 +69,9 @@ pub(super) async fn identify(
             request.extensions_mut().insert(requester);
             next.run(request).await
         }
+        Err(_) if is_websocket(request.headers()) && !request.headers().contains_key(AUTHORIZATION) => {
+            next.run(request).await
+        }
         Err(refusal) => {
             let mut response = Media::accepted(request.headers()).refusal(&refusal);
             if refusal.status == StatusCode::UNAUTHORIZED {
@@ -86,7 +90,12 @@ pub(super) async fn identify(
 
 /// Who sent a request.
 pub(super) fn requester(request: &Request) -> Requester {
-    request.extensions().get().cloned().unwrap_or_default()
+    known(request).unwrap_or_default()
+}
+
+/// Who sent a request; none for a WebSocket whose caller is still to say so.
+pub(super) fn known(request: &Request) -> Option<Requester> {
+    request.extensions().get().cloned()
 }
 
 impl Identifier {

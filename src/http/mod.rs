@@ -12,6 +12,7 @@ mod operations;
 mod origin;
 mod playground;
 mod sse;
+mod streams;
 mod websocket;
 
 use axum::Router;
@@ -24,6 +25,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
 pub use self::origin::{Origin, Origins};
+pub use self::streams::Streams;
 use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
 
@@ -32,6 +34,8 @@ use crate::store::Store;
 struct App {
     executor: Executor,
     store: Store,
+    streams: Streams,
+    identifier: Identifier,
 }
 
 /// How requests are served.
@@ -43,6 +47,8 @@ pub struct Settings {
     pub execution: Execution,
     /// Whose pages may send them from a browser.
     pub origins: Origins,
+    /// How streams are kept.
+    pub streams: Streams,
 }
 
 /// Everything that is served.
@@ -51,6 +57,7 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         identity,
         execution,
         origins,
+        streams,
     } = settings;
     let identifier = Identifier {
         identity,
@@ -59,6 +66,8 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
     let app = App {
         executor: Executor::with(schema, execution),
         store,
+        streams,
+        identifier: identifier.clone(),
     };
     let api = Router::new()
         .route("/graphql", any(operations::serve))

@@ -11,12 +11,13 @@ const BATCH: u32 = 1_000;
 const MEMORY: chrono::Duration = chrono::Duration::days(30);
 
 impl Lifecycle<'_> {
-    /// Clears away drafts and idempotency keys past their time, settled removals, ended runs and old audit events.
+    /// Clears away drafts and idempotency keys past their time, settled removals, ended runs, old audit events and old changes.
     pub(super) async fn clear_away(&self, progress: &Progress<'_>) -> Result<()> {
         let now = self.clock.now();
         let old = now - MEMORY;
-        // An age that reaches back before all time keeps every event.
-        let oldest_event = self.audit_retention.before(now);
+        // An age that reaches back before all time keeps everything.
+        let oldest_event = self.memory.audit_events.before(now);
+        let oldest_change = self.memory.changes.before(now);
         while !progress.is_over() {
             let mut cleared = self.store.drafts_expire(BATCH).await?
                 + self.store.idempotency_records_forget(BATCH).await?
@@ -24,6 +25,9 @@ impl Lifecycle<'_> {
                 + self.store.lifecycle_runs_forget(old, BATCH).await?;
             if let Some(oldest) = oldest_event {
                 cleared += self.store.audit_events_forget(oldest, BATCH).await?;
+            }
+            if let Some(oldest) = oldest_change {
+                cleared += self.store.changes_forget(oldest, BATCH).await?;
             }
             if cleared == 0 {
                 break;

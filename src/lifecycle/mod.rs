@@ -24,16 +24,31 @@ use timestore_entity::ids::DatasetId;
 
 use self::report::Progress;
 pub use self::report::Report;
-pub use self::run::Halt;
 pub use self::schedule::{Pace, Schedule};
 use crate::auth::Requester;
+use crate::halt::Halt;
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
 use crate::store::lifecycle_run::{LifecycleRunOpen, takes_dataset};
 use crate::store::{Clock, DatasetRef, Result, Store};
 
-/// How long audit events are kept when nothing is said: a year.
-pub const AUDIT_RETENTION: IsoDuration = IsoDuration::days(365);
+/// How long records of what happened are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Audit events.
+    pub audit_events: IsoDuration,
+    /// Changes of the feed: a reader that was away for longer has to begin anew.
+    pub changes: IsoDuration,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            audit_events: IsoDuration::days(365),
+            changes: IsoDuration::days(30),
+        }
+    }
+}
 
 /// A worker.
 pub struct Lifecycle<'a> {
@@ -43,8 +58,8 @@ pub struct Lifecycle<'a> {
     pub clock: &'a dyn Clock,
     /// Where credentials are looked up.
     pub environment: &'a Environment,
-    /// How long audit events are kept.
-    pub audit_retention: IsoDuration,
+    /// How long records are kept.
+    pub memory: Memory,
     /// In whose name.
     pub by: Requester,
     /// Which process it is, for people.

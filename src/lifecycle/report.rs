@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
-use super::run::Halt;
+use crate::halt::Halt;
 
 /// How many errors a run keeps, so that a catalog where all goes wrong costs no more.
 const MAX_ERRORS: usize = 100;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use timestore_entity::enums::RunTrigger;
 use timestore_entity::lifecycle_run::Model as LifecycleRun;
-use tokio::sync::watch;
 
 use super::report::{Progress, Report};
 use super::{Lifecycle, Subject};
+use crate::halt::Halt;
 use crate::store::lifecycle_run::{Heartbeat, RunEnd};
 use crate::store::{Result, StoreError};
 
@@ -19,34 +19,6 @@ const SILENCE: chrono::Duration = chrono::Duration::minutes(1);
 
 /// How much of what went wrong the record keeps, in lines.
 const MAX_LINES: usize = 10;
-
-/// Tells workers to stop after the step that they are at. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Halt(watch::Sender<bool>);
-
-impl Default for Halt {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
-    }
-}
-
-impl Halt {
-    /// Tells them.
-    pub fn tell(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// Whether they are told.
-    pub fn is_told(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Waits until they are told.
-    pub async fn told(&self) {
-        // The channel cannot close: this is one of its senders.
-        drop(self.0.subscribe().wait_for(|told| *told).await);
-    }
-}
 
 impl Lifecycle<'_> {
     /// Does a run that has begun, and records what came of it. Fails only where the record cannot be kept.

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use timestore_entity::ids::LeaseId;
 
-use super::Lifecycle;
-use super::run::Halt;
+use super::{Lifecycle, Memory};
 use crate::auth::Requester;
-use crate::model::duration::IsoDuration;
+use crate::halt::Halt;
 use crate::storage::Environment;
 use crate::store::lease::LeaseHold;
 use crate::store::{Clock, Result, Store};
@@ -42,8 +41,8 @@ pub struct Schedule {
     pub clock: Arc<dyn Clock>,
     /// Where credentials are looked up.
     pub environment: Environment,
-    /// How long audit events are kept.
-    pub audit_retention: IsoDuration,
+    /// How long records are kept.
+    pub memory: Memory,
     /// Which process it is, for people.
     pub name: String,
     /// How often.
@@ -113,7 +112,7 @@ impl Schedule {
             store: &self.store,
             clock: &*self.clock,
             environment: &self.environment,
-            audit_retention: self.audit_retention,
+            memory: self.memory,
             by: Requester::unrestricted(Some("timestore lifecycle".to_owned())),
             name: self.name.clone(),
         };

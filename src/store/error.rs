@@ -25,6 +25,11 @@ pub enum StoreError {
         /// The oldest one that can still be read.
         oldest: i32,
     },
+    /// Changes that a reader of the feed has not seen are there no more.
+    #[error(
+        "changes after this cursor have been cleared away: read the catalog anew, and follow its changes from now on"
+    )]
+    ChangesCleared,
     /// The database cannot be reached, or cannot take writes; the same request may do better later.
     #[error("the database is unavailable")]
     Unavailable(#[source] DbErr),

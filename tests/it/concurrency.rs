@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 use timestore_entity::enums::ManifestOperation;
+use timestore_gateway::store::change::ChangeFilter;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::manifest::CommitStatus;
 use timestore_gateway::store::publish::ManifestPublish;
@@ -290,18 +291,22 @@ async fn a_reader_of_the_feed_misses_no_change_under_concurrent_writers(database
         });
     }
     let mut seen = Vec::new();
-    let mut page = Page::first(7, None);
+    let mut after = None;
     // The feed may hold changes back for a while, since any transaction of the server could come before them.
     let all = async {
         while seen.len() < 40 {
             while publishers.try_join_next().is_some() {}
-            let rows = store.change_page(&page).await.unwrap();
-            let last = rows
+            let page = store
+                .change_page(&ChangeFilter::default(), after, 7)
+                .await
+                .unwrap();
+            after = Some(page.end);
+            let published = page
                 .rows
-                .last()
-                .map(|change| (change.transaction_id, change.sequence));
-            page.after = last.or(page.after);
-            seen.extend(rows.rows.into_iter().filter(|change| change.version.is_some()));
+                .rows
+                .into_iter()
+                .filter(|change| change.version.is_some());
+            seen.extend(published);
             tokio::task::yield_now().await;
         }
     };

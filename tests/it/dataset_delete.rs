@@ -7,7 +7,8 @@ use chrono::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use timestore_entity::enums::ManifestOperation;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle};
+use timestore_gateway::halt::Halt;
+use timestore_gateway::lifecycle::{Lifecycle, Memory};
 use timestore_gateway::store::dataset::DatasetDelete;
 use timestore_gateway::store::file_removal::FileRemovalClaim;
 use timestore_gateway::store::publish::{ManifestPublish, Rollback};
@@ -358,7 +359,7 @@ async fn files_on_disk_go_in_the_end(database: TestDatabase) {
         store: &store,
         clock: &*clock as &dyn Clock,
         environment: &environment,
-        audit_retention: AUDIT_RETENTION,
+        memory: Memory::default(),
         by: ann(),
         name: "test".to_owned(),
     };

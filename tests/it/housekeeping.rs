@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use timestore_entity::enums::{
-    AuditOutcome, ManifestOperation, RemovalOutcome, RunKind, RunStatus, RunTrigger,
+    AuditOutcome, ChangeKind, ManifestOperation, RemovalOutcome, RunKind, RunStatus, RunTrigger,
 };
 use timestore_entity::ids::{AuditEventId, DatasetId, LifecycleRunId, PartitionId};
-use timestore_entity::{audit_event, file_removal, lifecycle_run, manifest_draft};
+use timestore_entity::{audit_event, change, file_removal, lifecycle_run, manifest_draft};
+use timestore_gateway::store::change::ChangeFilter;
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::manifest::CommitStatus;
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish};
@@ -28,6 +30,7 @@ both! {
     a_draft_that_was_published_stays_while_its_publish_can_be_repeated,
     keys_go_a_month_after_they_expired,
     audit_events_go_oldest_first,
+    changes_go_from_the_front_of_the_feed,
     a_cleared_policy_is_remembered_as_long_as_its_dataset,
     only_runs_that_ended_go,
     only_removals_that_were_settled_go,
@@ -199,6 +202,34 @@ async fn audit_events_go_oldest_first(database: TestDatabase) {
     assert_eq!(store.audit_events_forget(day(3), 2).await.unwrap(), 1);
     assert_eq!(store.audit_events_forget(day(3), 2).await.unwrap(), 0);
     assert_eq!(count(&connections.reader, "audit_events").await, 2);
+}
+
+async fn changes_go_from_the_front_of_the_feed(database: TestDatabase) {
+    let connections = database.connections().await;
+    let store = database.store().await;
+    for n in [0, 1, 2, 9, 3] {
+        let change = change::ActiveModel {
+            sequence: NotSet,
+            transaction_id: NotSet,
+            kind: Set(ChangeKind::DatasetUpdated),
+            dataset_id: Set(None),
+            version: Set(None),
+            payload: Set(json!({})),
+            occurred_at: Set(day(n)),
+        };
+        change.insert(&connections.writer).await.unwrap();
+    }
+    // Nothing is cleared that readers have not been shown.
+    while store.change_count(&ChangeFilter::default()).await.unwrap() < 5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.changes_forget(day(0), 10).await.unwrap(), 0);
+    assert_eq!(store.changes_forget(day(5), 2).await.unwrap(), 2);
+    assert_eq!(store.changes_forget(day(5), 2).await.unwrap(), 1);
+    // The one of the third day stands behind a younger one.
+    assert_eq!(store.changes_forget(day(5), 2).await.unwrap(), 0);
+    assert_eq!(store.changes_forget(day(10), 10).await.unwrap(), 2);
+    assert_eq!(count(&connections.reader, "changes").await, 0);
 }
 
 async fn a_cleared_policy_is_remembered_as_long_as_its_dataset(database: TestDatabase) {

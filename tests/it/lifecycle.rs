@@ -7,7 +7,8 @@ use chrono::Duration;
 use serde_json::json;
 use timestore_entity::enums::{RetentionMode, StorageKind};
 use timestore_entity::ids::DatasetId;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle, Report};
+use timestore_gateway::halt::Halt;
+use timestore_gateway::lifecycle::{Lifecycle, Memory, Report};
 use timestore_gateway::storage::Environment;
 use timestore_gateway::store::retention_policy::RetentionPolicySet;
 use timestore_gateway::store::snapshot::SnapshotCreate;
@@ -93,7 +94,7 @@ impl Worker {
             store: &self.store,
             clock: &*self.clock,
             environment,
-            audit_retention: AUDIT_RETENTION,
+            memory: Memory::default(),
             by: ann(),
             name: "test".to_owned(),
         };

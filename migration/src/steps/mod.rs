@@ -11,6 +11,7 @@ mod m20261126_000008_removal_indexes;
 mod m20261126_000009_dataset_delete;
 mod m20261126_000010_places;
 mod m20261127_000011_identity;
+mod m20261127_000020_cleared_changes;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -39,6 +40,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261126_000009_dataset_delete::STEP,
     m20261126_000010_places::STEP,
     m20261127_000011_identity::STEP,
+    m20261127_000020_cleared_changes::STEP,
 ];
 
 impl MigrationName for Step {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::DatasetId;
 use timestore_gateway::doctor::Doctor;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Lifecycle};
+use timestore_gateway::halt::Halt;
+use timestore_gateway::lifecycle::{Lifecycle, Memory};
 use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::storage::Environment;
 use timestore_gateway::store::Store;
@@ -124,7 +125,7 @@ async fn sweep(scene: Arc<Scene>) -> u64 {
             store: &store,
             clock: &SystemClock,
             environment: &Environment::from_iter([]),
-            audit_retention: AUDIT_RETENTION,
+            memory: Memory::default(),
             by: ann(),
             name: "test".to_owned(),
         };

@@ -22,14 +22,13 @@ impl Process {
 
     /// The same, with more arguments.
     pub fn start_with(database: &TestDatabase, arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", database, arguments)
+    }
+
+    /// The same, where another one has listened.
+    pub fn start_at(address: &str, database: &TestDatabase, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_timestore"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--database-url",
-                database.url(),
-            ])
+            .args(["serve", "--listen", address, "--database-url", database.url()])
             .args(arguments)
             .env_remove("TIMESTORE_LOG")
             .stderr(Stdio::piped())
@@ -64,6 +63,11 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         peak.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it, as SIGKILL does.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use timestore_entity::lifecycle_run::Model as LifecycleRun;
-use timestore_gateway::lifecycle::{AUDIT_RETENTION, Halt, Pace, Schedule};
+use timestore_gateway::halt::Halt;
+use timestore_gateway::lifecycle::{Memory, Pace, Schedule};
 use timestore_gateway::storage::Environment;
 use timestore_gateway::store::lifecycle_run::LifecycleRunFilter;
 use timestore_gateway::store::{Page, Store};
@@ -38,7 +39,7 @@ impl Gateways {
             store: database.store_at(self.clock.clone()).await,
             clock: self.clock.clone(),
             environment: Environment::process(),
-            audit_retention: AUDIT_RETENTION,
+            memory: Memory::default(),
             name: name.to_owned(),
             pace: Pace {
                 interval: chrono::Duration::minutes(15),
