@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod graphql;
 pub mod http;
 pub mod lifecycle;
+pub mod metrics;
 pub mod model;
 pub mod register;
 pub mod storage;

@@ -8,6 +8,7 @@ mod http;
 mod identity;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod migrate;
 mod rate;
 mod register;

@@ -13,6 +13,7 @@ use super::database::describe;
 use super::http::HttpArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
+use super::metrics::MetricsArgs;
 use super::rate::RateArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
@@ -51,6 +52,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     rate: RateArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
     retention: RetentionArgs,
@@ -71,6 +74,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             rate: args.rate.rate(),
         },
         origins: args.http.origins(),
+        metrics: args.metrics.exposure(),
     };
     let database = args.database.database()?;
     let store = args.database.open(args.migrate).await?;
@@ -81,13 +85,14 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
+    let halt = Halt::default();
+    args.metrics.serve(&store, &halt).await?;
     greet(listener.local_addr()?, &database);
     if only_tokens {
         tracing::info!(
             "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
         );
     }
-    let halt = Halt::default();
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
     let told = {
         let halt = halt.clone();

@@ -15,12 +15,14 @@ use super::classify::{classified, locate_integer};
 use super::error::Error;
 use super::limits::Limits;
 use super::loader::Loaders;
+use super::observed::Observed;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Balance, Buckets, Rate};
 use super::session::while_identified;
 use super::{Schema, numbers, rate};
 use crate::auth::Requester;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// How requests are executed.
@@ -41,6 +43,7 @@ pub struct Execution {
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    metrics: Metrics,
     execution: Arc<Execution>,
     gate: Arc<Gate>,
     buckets: Option<Arc<Buckets>>,
@@ -54,10 +57,12 @@ impl Executor {
 
     /// The same, in another way than the default one.
     pub fn with(schema: Schema, execution: Execution) -> Self {
-        let store = schema.data().cloned();
+        let store: Option<Store> = schema.data().cloned();
+        let metrics = store.as_ref().map(|store| store.metrics().clone());
         Self {
             schema,
             store,
+            metrics: metrics.unwrap_or_default(),
             buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
             gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
@@ -81,10 +86,16 @@ impl Executor {
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        match self.admit(&mut request, &Data::default()) {
-            Ok(admitted) => self.answer(request, admitted).await,
+        let mut observed = Observed::begin(self.metrics.clone());
+        let response = match self.admit(&mut request, &Data::default()) {
+            Ok(admitted) => {
+                observed.name(&mut request);
+                observed.over(self.answer(request, admitted)).await
+            }
             Err(error) => Response::from_errors(vec![error]),
-        }
+        };
+        observed.count(&response);
+        response
     }
 
     async fn answer(&self, request: Request, admitted: Admitted) -> Response {
@@ -109,10 +120,15 @@ impl Executor {
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
     /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        match self.admit(&mut request, &session) {
-            Ok(admitted) => self.answers(request, session, admitted),
+        let mut observed = Observed::begin(self.metrics.clone());
+        let responses = match self.admit(&mut request, &session) {
+            Ok(admitted) => {
+                observed.name(&mut request);
+                self.answers(request, session, admitted)
+            }
             Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
-        }
+        };
+        observed.over_stream(responses)
     }
 
     fn answers(

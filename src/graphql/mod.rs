@@ -12,6 +12,7 @@ pub mod executor;
 pub mod limits;
 pub mod nul;
 pub mod numbers;
+mod observed;
 pub mod persisted;
 pub mod prepare;
 pub mod rate;

@@ -8,6 +8,7 @@ mod body;
 mod health;
 mod identity;
 mod log;
+mod metrics;
 mod operations;
 mod origin;
 mod playground;
@@ -15,7 +16,7 @@ mod sse;
 mod websocket;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use tower_http::compression::CompressionLayer;
@@ -23,6 +24,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
+pub use self::metrics::Exposure;
 pub use self::origin::{Origin, Origins};
 use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub execution: Execution,
     /// Whose pages may send them from a browser.
     pub origins: Origins,
+    /// Where the metrics are shown.
+    pub metrics: Exposure,
 }
 
 /// Everything that is served.
@@ -51,7 +55,10 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         identity,
         execution,
         origins,
+        metrics,
     } = settings;
+    let shown = metrics::shown(metrics, &store);
+    let counted = store.metrics().clone();
     let identifier = Identifier {
         identity,
         store: store.clone(),
@@ -74,9 +81,15 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
+        .merge(shown)
         .layer(CompressionLayer::new().compress_when(is_worth_compressing()))
         .layer(origins.cors())
-        .layer(from_fn(log::requests))
+        .layer(from_fn_with_state(counted, log::requests))
+}
+
+/// `/metrics` by itself, for a port of its own.
+pub fn metrics_router(store: &Store) -> Router {
+    metrics::shown(Exposure::Here, store)
 }
 
 /// Small answers are sent as they are, and events one by one.

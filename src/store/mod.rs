@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod draft;
 pub mod error;
 pub mod file_removal;
+pub mod health;
 pub mod history;
 pub mod housekeeping;
 pub mod lease;
@@ -49,6 +50,7 @@ pub use page::{Page, Rows};
 pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTargetRef};
 
 use crate::auth::Requester;
+use crate::metrics::Metrics;
 use crate::model::retention::RetentionDefaults;
 
 /// The catalog. Cheap to clone.
@@ -65,11 +67,15 @@ pub struct Store {
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
     retention_defaults: RetentionDefaults,
+    metrics: Metrics,
 }
 
 impl Store {
     /// Opens the catalog, which sees everything. Its tables must be there: see `timestore_migration`.
-    pub fn new(connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(mut connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
+        let metrics = Metrics::default();
+        let counted = metrics.clone();
+        connections.observe(move |info| counted.statement(info.elapsed, info.failed));
         Self {
             writer: connections.writer,
             reader: connections.reader,
@@ -77,6 +83,7 @@ impl Store {
             viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
+            metrics,
         }
     }
 
@@ -111,11 +118,6 @@ impl Store {
     /// Whose eyes it is read with.
     pub fn viewer(&self) -> &Requester {
         &self.viewer
-    }
-
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        Ok(self.reader.ping().await?)
     }
 
     /// Closes all connections, once they are idle.

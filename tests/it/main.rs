@@ -38,6 +38,7 @@ mod lifecycle;
 mod lifecycle_run;
 mod lifecycle_schedule;
 mod limits;
+mod metrics;
 mod migrations;
 mod node;
 mod paging;

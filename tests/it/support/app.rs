@@ -59,7 +59,7 @@ impl App {
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
-        connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
+        connections.observe(move |info| log.lock().unwrap().push(info.statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
         let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
         Self {

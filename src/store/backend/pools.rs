@@ -1,0 +1,85 @@
+//! The pools of a database: what they are doing, and whom they tell of their statements.
+
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, metric};
+
+/// Is shown every statement once it has run.
+type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
+
+/// The pools of a database.
+#[derive(Clone)]
+pub struct Connections {
+    /// For transactions that write.
+    pub writer: DatabaseConnection,
+    /// For everything else.
+    pub reader: DatabaseConnection,
+    observers: Vec<Observer>,
+}
+
+/// What a pool is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolState {
+    /// Which pool: `writer`, `reader`, or `primary` where one is both.
+    pub name: &'static str,
+    /// How many connections it may hold.
+    pub limit: u32,
+    /// How many of those it holds are at work.
+    pub in_use: u32,
+    /// How many are not.
+    pub idle: u32,
+}
+
+impl Connections {
+    /// The pools, which nobody observes. On PostgreSQL, the same pool twice.
+    pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
+        Self {
+            writer,
+            reader,
+            observers: Vec::new(),
+        }
+    }
+
+    /// Shows `observer` every statement that runs on these pools from now on, as the others that observe them.
+    pub fn observe(&mut self, observer: impl Fn(&metric::Info<'_>) + Send + Sync + 'static) {
+        self.observers.push(Arc::new(observer));
+        for connection in [&mut self.writer, &mut self.reader] {
+            let observers = self.observers.clone();
+            connection.set_metric_callback(move |info| observers.iter().for_each(|observer| observer(info)));
+        }
+    }
+}
+
+/// What the pools behind the two connections are doing.
+pub(in crate::store) fn pool_states(
+    writer: &DatabaseConnection,
+    reader: &DatabaseConnection,
+) -> Vec<PoolState> {
+    let states = match reader.inner {
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => vec![pool_state("primary", reader)],
+        _ => vec![pool_state("writer", writer), pool_state("reader", reader)],
+    };
+    states.into_iter().flatten().collect()
+}
+
+/// None where there is no pool.
+fn pool_state(name: &'static str, connection: &DatabaseConnection) -> Option<PoolState> {
+    let (limit, size, idle) = match connection.inner {
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
+            let pool = connection.get_postgres_connection_pool();
+            (pool.options().get_max_connections(), pool.size(), pool.num_idle())
+        }
+        DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
+            let pool = connection.get_sqlite_connection_pool();
+            (pool.options().get_max_connections(), pool.size(), pool.num_idle())
+        }
+        _ => return None,
+    };
+    let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(size);
+    Some(PoolState {
+        name,
+        limit,
+        in_use: size - idle,
+        idle,
+    })
+}
