@@ -19,6 +19,7 @@ use futures_util::future::{BoxFuture, Shared};
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::error::{Error, Result};
 use crate::metrics::Tally;
@@ -105,7 +106,7 @@ impl Loaders {
         for (batch, under_way) in open {
             let work = batch.run(self.0.store.clone(), under_way);
             // What a batch does is done for the request.
-            batches.sent.spawn(Tally::current().over(work));
+            batches.sent.spawn(Tally::current().over(work).in_current_span());
         }
     }
 

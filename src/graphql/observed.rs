@@ -6,6 +6,7 @@ use async_graphql::parser::types::{DocumentOperations, OperationDefinition, Oper
 use async_graphql::{Request, Response, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, poll_fn};
+use tracing::{Instrument, Span, info_span};
 
 use super::executor::is_request_error;
 use crate::metrics::{Metrics, Operation, OperationKind, Tally};
@@ -16,6 +17,7 @@ pub(super) struct Observed {
     start: Instant,
     tally: Tally,
     operation: Option<Operation>,
+    span: Span,
 }
 
 impl Observed {
@@ -26,16 +28,21 @@ impl Observed {
             start: Instant::now(),
             tally: Tally::default(),
             operation: None,
+            span: Span::none(),
         }
     }
 
     /// Says what is measured, once the document has been parsed and measured.
     pub(super) fn name(&mut self, request: &mut Request) {
-        self.operation = operation(request);
+        if let Some((operation, name)) = operation(request) {
+            self.span = span(&operation, name.as_deref());
+            self.operation = Some(operation);
+        }
     }
 
-    /// Lets the statements of `work` count.
+    /// Lets the statements of `work` count, as what is done for the operation.
     pub(super) async fn over<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = work.instrument(self.span.clone());
         self.tally.clone().over(work).await
     }
 
@@ -45,8 +52,8 @@ impl Observed {
         mut responses: BoxStream<'static, Response>,
     ) -> BoxStream<'static, Response> {
         let subscribed = self.is_subscription().then(|| self.metrics.subscribed());
-        let tally = self.tally.clone();
-        poll_fn(move |context| tally.over_poll(|| responses.poll_next_unpin(context)))
+        let (tally, span) = (self.tally.clone(), self.span.clone());
+        poll_fn(move |context| span.in_scope(|| tally.over_poll(|| responses.poll_next_unpin(context))))
             .inspect(move |response| {
                 let _open = &subscribed;
                 self.count(response);
@@ -82,23 +89,48 @@ fn count_errors(metrics: &Metrics, response: &Response) {
     }
 }
 
-/// What the document of `request` does; none where it does not say.
-fn operation(request: &mut Request) -> Option<Operation> {
-    let name = request.operation_name.clone();
+/// What the document of `request` does, and what the client calls it; none where it does not say.
+fn operation(request: &mut Request) -> Option<(Operation, Option<String>)> {
+    let asked = request.operation_name.clone();
     let document = request.parsed_query().ok()?;
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => operation,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str())?,
-        (DocumentOperations::Multiple(operations), None) => operations.values().next()?,
+    let (name, operation) = match (&document.operations, asked) {
+        (DocumentOperations::Single(operation), _) => (None, operation),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            let operation = operations.get(name.as_str())?;
+            (Some(name), operation)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let (name, operation) = operations.iter().next()?;
+            (Some(name.to_string()), operation)
+        }
     };
-    Some(Operation {
+    let what = Operation {
         kind: match operation.node.ty {
             OperationType::Query => OperationKind::Query,
             OperationType::Mutation => OperationKind::Mutation,
             OperationType::Subscription => OperationKind::Subscription,
         },
         field: root_field(&operation.node),
-    })
+    };
+    Some((what, name))
+}
+
+/// By OpenTelemetry's conventions a span is called by the type alone: names come from clients.
+fn span(operation: &Operation, name: Option<&str>) -> Span {
+    let field = operation.field.as_str();
+    match operation.kind {
+        OperationKind::Query => info_span!("query", graphql.field = field, graphql.operation.name = name),
+        OperationKind::Mutation => {
+            info_span!("mutation", graphql.field = field, graphql.operation.name = name)
+        }
+        OperationKind::Subscription => {
+            info_span!(
+                "subscription",
+                graphql.field = field,
+                graphql.operation.name = name
+            )
+        }
+    }
 }
 
 fn root_field(operation: &OperationDefinition) -> String {
@@ -144,7 +176,7 @@ mod tests {
             let operation = operation(&mut Request::new(document));
             let found = operation
                 .as_ref()
-                .map(|operation| (operation.kind.as_str(), operation.field.as_str()));
+                .map(|(operation, _)| (operation.kind.as_str(), operation.field.as_str()));
             assert_eq!(found, expected, "{document}");
         }
     }

@@ -12,6 +12,7 @@ mod metrics;
 mod operations;
 mod origin;
 mod playground;
+mod request_id;
 mod sse;
 mod websocket;
 
@@ -58,7 +59,7 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         metrics,
     } = settings;
     let shown = metrics::shown(metrics, &store);
-    let counted = store.metrics().clone();
+    let logged = store.clone();
     let identifier = Identifier {
         identity,
         store: store.clone(),
@@ -84,7 +85,7 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         .merge(shown)
         .layer(CompressionLayer::new().compress_when(is_worth_compressing()))
         .layer(origins.cors())
-        .layer(from_fn_with_state(counted, log::requests))
+        .layer(from_fn_with_state(logged, log::requests))
 }
 
 /// `/metrics` by itself, for a port of its own.

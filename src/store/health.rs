@@ -6,7 +6,7 @@ use timestore_entity::Timestamp;
 use timestore_migration::MigrateError;
 
 use super::backend::{Sql, change_horizon, pool_states};
-use super::{Result, Store, StoreError};
+use super::{Clock, Result, Store, StoreError};
 use crate::metrics::Metrics;
 
 /// Why a catalog cannot be worked with.
@@ -28,6 +28,11 @@ impl Store {
             Err(MigrateError::Database(error)) => Err(Unfit::Database(error.into())),
             Err(error) => Err(Unfit::Tables(error)),
         }
+    }
+
+    /// Where times and ids come from.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// What is counted and timed.

@@ -74,8 +74,7 @@ impl Store {
     /// Opens the catalog, which sees everything. Its tables must be there: see `timestore_migration`.
     pub fn new(mut connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
         let metrics = Metrics::default();
-        let counted = metrics.clone();
-        connections.observe(move |info| counted.statement(info.elapsed, info.failed));
+        connections.measure(metrics.clone());
         Self {
             writer: connections.writer,
             reader: connections.reader,

@@ -64,6 +64,7 @@ mod storage_faults;
 mod storage_links;
 mod storage_place;
 mod storage_target;
+mod telemetry;
 mod time_travel;
 mod trail;
 mod transport;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, DatabaseConnectionType, metric};
+use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbBackend, metric};
+
+use crate::metrics::Metrics;
+use crate::telemetry;
 
 /// Is shown every statement once it has run.
 type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
@@ -47,6 +50,18 @@ impl Connections {
             let observers = self.observers.clone();
             connection.set_metric_callback(move |info| observers.iter().for_each(|observer| observer(info)));
         }
+    }
+
+    /// Counts and traces every statement from now on.
+    pub(in crate::store) fn measure(&mut self, metrics: Metrics) {
+        self.observe(move |info| {
+            metrics.statement(info.elapsed, info.failed);
+            let system = match info.statement.db_backend {
+                DbBackend::Postgres => "postgresql",
+                _ => "sqlite",
+            };
+            telemetry::record_statement(system, &info.statement.sql, info.elapsed, info.failed);
+        });
     }
 }
 

@@ -5,6 +5,7 @@ pub mod builders;
 pub mod catalog;
 pub mod client;
 pub mod clock;
+pub mod collector;
 pub mod database;
 pub mod dice;
 pub mod feed;
