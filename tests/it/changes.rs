@@ -4,12 +4,12 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{field, partition, slug};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 use crate::support::feed::{json_of, responses};
 
-both! {
+everywhere! {
     the_feed_tells_what_happened_in_commit_order,
     the_feed_is_paged_without_skip_or_repeat,
     a_subscription_resumes_after_a_cursor_and_completes_after_first,
