@@ -1,6 +1,7 @@
 //! The command line: one file a command, each with a `run` of its own.
 
 mod capacity;
+mod connections;
 mod database;
 mod doctor;
 mod health;

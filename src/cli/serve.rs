@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
 use super::capacity::CapacityArgs;
+use super::connections::ConnectionArgs;
 use super::database::describe;
 use super::http::HttpArgs;
 use super::identity::IdentityArgs;
@@ -52,6 +53,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     rate: RateArgs,
     #[command(flatten)]
+    connections: ConnectionArgs,
+    #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
@@ -82,28 +85,29 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
     let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
+    let server = args.connections.server().await?;
     let halt = Halt::default();
     args.metrics.serve(&store, &halt).await?;
-    greet(listener.local_addr()?, &database);
+    greet(args.connections.scheme(), listener.local_addr()?, &database);
     if only_tokens {
         tracing::info!(
             "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
         );
     }
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
-    let told = {
-        let halt = halt.clone();
+    tokio::spawn({
+        let (server, halt) = (server.clone(), halt.clone());
         async move {
             stopped().await;
             tracing::info!("stopping: no new requests are taken, those under way are finished");
+            server.stop(GRACE);
             halt.tell();
         }
-    };
+    });
     let serving = async {
-        let served = axum::serve(listener, service).with_graceful_shutdown(told).await;
+        let served = server.serve(listener, router).await;
         halt.tell();
         served
     };
@@ -121,14 +125,14 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn greet(address: SocketAddr, database: &Database) {
+fn greet(scheme: &str, address: SocketAddr, database: &Database) {
     tracing::info!(database.location = %describe(database), "the data is in {}", describe(database));
     if let Database::Sqlite(_) = database {
         tracing::info!(
             "to use PostgreSQL, set TIMESTORE_DATABASE_URL=postgres://user@host/database and run `timestore migrate up`"
         );
     }
-    tracing::info!(http.address = %address, "ready: open http://{address}/graphiql, or send queries to http://{address}/graphql");
+    tracing::info!(http.address = %address, "ready: open {scheme}://{address}/graphiql, or send queries to {scheme}://{address}/graphql");
 }
 
 /// Waits for the signal to stop: an interrupt, or a request to terminate.

@@ -13,6 +13,7 @@ mod operations;
 mod origin;
 mod playground;
 mod request_id;
+mod server;
 mod sse;
 mod websocket;
 
@@ -27,6 +28,7 @@ use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
 pub use self::metrics::Exposure;
 pub use self::origin::{Origin, Origins};
+pub use self::server::Server;
 use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
 

@@ -73,6 +73,11 @@ impl Process {
         self.said.lock().unwrap().clone()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> &str {
         &self.address
