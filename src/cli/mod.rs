@@ -13,6 +13,7 @@ mod metrics;
 mod migrate;
 mod rate;
 mod register;
+mod replicas;
 mod retention;
 mod schedule;
 mod schema;

@@ -16,6 +16,7 @@ use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::metrics::MetricsArgs;
 use super::rate::RateArgs;
+use super::replicas::ReplicaArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
 use crate::graphql::Execution;
@@ -31,6 +32,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    replicas: ReplicaArgs,
     /// The address to listen on.
     #[arg(
         long,
@@ -80,7 +83,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         metrics: args.metrics.exposure(),
     };
     let database = args.database.database()?;
-    let store = args.database.open(args.migrate).await?;
+    let store = args
+        .database
+        .open_with(args.migrate, Some(&args.replicas))
+        .await?;
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);

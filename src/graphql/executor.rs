@@ -20,7 +20,7 @@ use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Balance, Buckets, Rate};
 use super::session::while_identified;
-use super::{Schema, numbers, rate};
+use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -101,13 +101,19 @@ impl Executor {
     async fn answer(&self, request: Request, admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
-        let executed = match self.loaders(&admitted) {
-            Some(loaders) => {
+        let executed = match self.catalog(&request, &admitted).await {
+            Ok(Some(store)) => {
+                let loaders = Loaders::new(store.clone());
                 let request = request.data(loaders.clone());
                 let work = Batched::future(loaders, async move { schema.execute(request).await });
-                self.gate.run(admitted.operation, work).await
+                let executed = self.gate.run(admitted.operation, work).await;
+                match executed {
+                    Ok(response) => Ok(reading::told(&store, admitted.operation, response).await),
+                    Err(error) => Err(error),
+                }
             }
-            None => Ok(schema.execute(request).await),
+            Ok(None) => Ok(schema.execute(request).await),
+            Err(error) => Err(error),
         };
         let mut response = executed.unwrap_or_else(refused);
         response
@@ -176,6 +182,17 @@ impl Executor {
             operation,
             balance,
         })
+    }
+
+    /// The catalog for one request, as its caller sees it.
+    async fn catalog(&self, request: &Request, admitted: &Admitted) -> super::error::Result<Option<Store>> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let store = store.clone().as_seen_by(admitted.requester.clone());
+        reading::catalog(store, admitted.operation, request)
+            .await
+            .map(Some)
     }
 
     /// Batches for one request, on the catalog as its caller sees it.

@@ -16,6 +16,7 @@ mod observed;
 pub mod persisted;
 pub mod prepare;
 pub mod rate;
+pub mod reading;
 mod session;
 pub mod unique;
 

@@ -12,7 +12,7 @@ pub type ChangePosition = (i64, i64);
 impl Store {
     /// A page of the feed, in commit order. Holds back what a transaction still under way could come before.
     pub async fn change_page(&self, page: &Page<ChangePosition>) -> Result<Rows<Change>> {
-        let mut sql = Sql::new(&self.reader);
+        let mut sql = Sql::new(self.reader.primary());
         let mut conditions = vec![change_horizon(&sql).to_owned()];
         let from = self.visible_changes(&mut sql, &mut conditions);
         for (position, comparison) in [(page.after, ">"), (page.before, "<")] {
@@ -27,16 +27,19 @@ impl Store {
             conditions.join(" and "),
             sql.bind(i64::from(page.limit) + 1)
         );
-        Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
+        Ok(Rows::from_query(
+            page,
+            sql.all(self.reader.primary(), text).await?,
+        ))
     }
 
     /// How many changes the feed holds.
     pub async fn change_count(&self) -> Result<u64> {
-        let mut sql = Sql::new(&self.reader);
+        let mut sql = Sql::new(self.reader.primary());
         let mut conditions = vec![change_horizon(&sql).to_owned()];
         let from = self.visible_changes(&mut sql, &mut conditions);
         let text = format!("select count(*) from {from} where {}", conditions.join(" and "));
-        Ok(sql.count(&self.reader, text).await?)
+        Ok(sql.count(self.reader.primary(), text).await?)
     }
 
     /// Where the changes that the viewer may see are selected from, and on which conditions. What happened to no dataset is for

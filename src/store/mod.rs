@@ -36,6 +36,7 @@ pub mod watermark;
 
 mod faults;
 mod keyed;
+mod reading;
 mod staged;
 mod trail;
 mod visible;
@@ -59,7 +60,9 @@ pub struct Store {
     /// Where transactions that write begin: on SQLite, the one connection that may.
     writer: DatabaseConnection,
     /// Where everything else is read.
-    reader: DatabaseConnection,
+    reader: backend::Reader,
+    /// Where queries may be read.
+    replicas: Arc<backend::Replicas>,
     clock: Arc<dyn Clock>,
     /// Whose eyes it is read with.
     viewer: Arc<Requester>,
@@ -77,7 +80,11 @@ impl Store {
         connections.measure(metrics.clone());
         Self {
             writer: connections.writer,
-            reader: connections.reader,
+            replicas: Arc::new(backend::Replicas::watch(
+                connections.replicas,
+                &connections.reader,
+            )),
+            reader: backend::Reader::new(connections.reader),
             clock,
             viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
@@ -122,7 +129,10 @@ impl Store {
     /// Closes all connections, once they are idle.
     pub async fn close(self) -> Result<()> {
         self.writer.close().await?;
-        Ok(self.reader.close().await?)
+        for replica in self.replicas.pools() {
+            replica.close_by_ref().await?;
+        }
+        Ok(self.reader.primary().close_by_ref().await?)
     }
 
     /// Begins a transaction that writes.

@@ -51,6 +51,7 @@ mod publish_together;
 mod rate;
 mod register;
 mod relocate;
+mod replica;
 mod resilience;
 mod retention;
 mod retention_policy;

@@ -16,6 +16,9 @@ use super::Connections;
 /// How long a request waits for a connection, or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a request waits for a connection to a replica.
+const PROMPT: Duration = Duration::from_secs(1);
+
 /// How long a server may take to answer when a command begins.
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -72,6 +75,23 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
             sqlite_pool(path, size, true).await?,
         )),
     }
+}
+
+/// Opens the pool of a replica of a PostgreSQL server, with up to `size` connections. It need not be up.
+pub async fn connect_replica(database: &Database, size: u32) -> Result<DatabaseConnection, DbErr> {
+    let Database::Postgres(url) = database else {
+        return Err(DbErr::Custom("only PostgreSQL has replicas".to_owned()));
+    };
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(size)
+        .connect_lazy(true)
+        // Somebody else can answer.
+        .acquire_timeout(PROMPT)
+        .test_before_acquire_if_idle_for(STALE)
+        .set_application_name("timestore")
+        .sqlx_logging(false);
+    sea_orm::Database::connect(options).await
 }
 
 /// Says why a database cannot be reached, where it cannot. A pool would only say, much later, that it timed out.

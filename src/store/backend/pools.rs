@@ -17,13 +17,14 @@ pub struct Connections {
     pub writer: DatabaseConnection,
     /// For everything else.
     pub reader: DatabaseConnection,
+    pub(in crate::store) replicas: Vec<DatabaseConnection>,
     observers: Vec<Observer>,
 }
 
 /// What a pool is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolState {
-    /// Which pool: `writer`, `reader`, or `primary` where one is both.
+    /// Which pool: `writer`, `reader`, `primary` where one is both, or `replica` for all of them together.
     pub name: &'static str,
     /// How many connections it may hold.
     pub limit: u32,
@@ -39,14 +40,21 @@ impl Connections {
         Self {
             writer,
             reader,
+            replicas: Vec::new(),
             observers: Vec::new(),
         }
+    }
+
+    /// Lets queries be answered by a replica, too. Who observes the pools does not see what was added later.
+    pub fn add_replica(&mut self, replica: DatabaseConnection) {
+        self.replicas.push(replica);
     }
 
     /// Shows `observer` every statement that runs on these pools from now on, as the others that observe them.
     pub fn observe(&mut self, observer: impl Fn(&metric::Info<'_>) + Send + Sync + 'static) {
         self.observers.push(Arc::new(observer));
-        for connection in [&mut self.writer, &mut self.reader] {
+        let primary = [&mut self.writer, &mut self.reader];
+        for connection in primary.into_iter().chain(&mut self.replicas) {
             let observers = self.observers.clone();
             connection.set_metric_callback(move |info| observers.iter().for_each(|observer| observer(info)));
         }
@@ -65,16 +73,24 @@ impl Connections {
     }
 }
 
-/// What the pools behind the two connections are doing.
-pub(in crate::store) fn pool_states(
+/// What the pools are doing.
+pub(in crate::store) fn pool_states<'a>(
     writer: &DatabaseConnection,
     reader: &DatabaseConnection,
+    replicas: impl Iterator<Item = &'a DatabaseConnection>,
 ) -> Vec<PoolState> {
-    let states = match reader.inner {
+    let primary = match reader.inner {
         DatabaseConnectionType::SqlxPostgresPoolConnection(_) => vec![pool_state("primary", reader)],
         _ => vec![pool_state("writer", writer), pool_state("reader", reader)],
     };
-    states.into_iter().flatten().collect()
+    let replicas = replicas.filter_map(|replica| pool_state("replica", replica));
+    let replicas = replicas.reduce(|sum, one| PoolState {
+        name: sum.name,
+        limit: sum.limit + one.limit,
+        in_use: sum.in_use + one.in_use,
+        idle: sum.idle + one.idle,
+    });
+    primary.into_iter().chain([replicas]).flatten().collect()
 }
 
 /// None where there is no pool.
