@@ -127,7 +127,7 @@ impl Bench {
         let plain = connections.reader.clone();
         let statements = Statements::default();
         let log = Arc::clone(&statements);
-        connections.observe(move |statement| log.lock().expect("the log").push(statement.clone()));
+        connections.observe(move |info| log.lock().expect("the log").push(info.statement.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_read_grace(chrono::Duration::zero());
         Self {
             executor: Executor::new(graphql::schema(store)),

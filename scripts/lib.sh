@@ -114,3 +114,23 @@ ensure_playground() {
   say "building the playground"
   (cd "$root/playground" && npm run --silent build) >&2
 }
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# PostgreSQL and PgBouncer refuse to run as root: root starts them as another user. Sets server_user.
+server_user() {
+  for server_user in postgres timestore-test; do
+    if id "$server_user" >/dev/null 2>&1; then return; fi
+  done
+  say "adding the system user $server_user"
+  useradd --system --no-create-home --shell /usr/sbin/nologin "$server_user"
+}
+
+as_server() (
+  cd /
+  if [ "$(id -u)" != 0 ]; then
+    exec "$@"
+  fi
+  server_user
+  exec runuser -u "$server_user" -- "$@"
+)

@@ -10,6 +10,7 @@ pub mod graphql;
 pub mod halt;
 pub mod http;
 pub mod lifecycle;
+pub mod metrics;
 pub mod model;
 pub mod register;
 pub mod storage;

@@ -11,15 +11,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    timestore_gateway::telemetry::init(cli.log);
     let failure = cli.failure();
-    match cli.run().await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", story(&error));
-            failure
-        }
-    }
+    run(cli).await.unwrap_or_else(|error| {
+        eprintln!("error: {}", story(&error));
+        failure
+    })
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let telemetry = cli.telemetry().start()?;
+    let done = cli.run().await;
+    telemetry.finish();
+    done
 }
 
 /// An error with its causes. Many libraries repeat the cause in what they say themselves: that is said once.

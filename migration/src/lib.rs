@@ -5,9 +5,11 @@
 //! for how to add one.
 
 pub mod dialect;
+mod ledger;
 mod migrator;
 mod script;
 mod steps;
 
-pub use migrator::{MigrateError, Migrator, StepStatus};
+pub use ledger::{StepStatus, check};
+pub use migrator::{MigrateError, Migrator};
 pub use script::{Direction, script};

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
+use crate::ledger::{LEDGER, StepStatus, complete, query_bool, statuses};
 use crate::steps::STEPS;
-
-/// The table that records which steps were applied.
-pub(crate) const LEDGER: &str = "seaql_migrations";
 
 /// The key of our advisory lock: the first eight bytes of SHA-256 of `timestore.migrate`.
 const LOCK_KEY: i64 = 6_361_737_787_814_896_216;
@@ -40,15 +38,6 @@ pub enum MigrateError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbErr),
-}
-
-/// A step, and whether the database has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepStatus {
-    /// Its name.
-    pub name: String,
-    /// Whether it was applied.
-    pub applied: bool,
 }
 
 /// Applies steps to one database.
@@ -87,7 +76,7 @@ impl Migrator {
     pub async fn up(&self, limit: Option<u32>) -> Result<u32, MigrateError> {
         self.each_step(limit, async |transaction| {
             Steps::install(transaction).await?;
-            if Self::statuses(transaction).await?.iter().all(|step| step.applied) {
+            if statuses(transaction).await?.iter().all(|step| step.applied) {
                 return Ok(false);
             }
             Steps::up(transaction, Some(1)).await?;
@@ -100,11 +89,11 @@ impl Migrator {
     /// goes too.
     pub async fn down(&self, limit: Option<u32>) -> Result<u32, MigrateError> {
         self.each_step(limit, async |transaction| {
-            if !Self::statuses(transaction).await?.iter().any(|step| step.applied) {
+            if !statuses(transaction).await?.iter().any(|step| step.applied) {
                 return Ok(false);
             }
             Steps::down(transaction, Some(1)).await?;
-            if !Self::statuses(transaction).await?.iter().any(|step| step.applied) {
+            if !statuses(transaction).await?.iter().any(|step| step.applied) {
                 transaction
                     .execute_unprepared(&format!("drop table {LEDGER}"))
                     .await?;
@@ -117,17 +106,14 @@ impl Migrator {
     /// Every step, and whether the database has it. Changes nothing, and makes no ledger.
     pub async fn status(&self) -> Result<Vec<StepStatus>, MigrateError> {
         let transaction = self.begin(AccessMode::ReadOnly).await?;
-        let statuses = Self::statuses(&transaction).await?;
+        let statuses = statuses(&transaction).await?;
         transaction.rollback().await?;
         Ok(statuses)
     }
 
     /// Fails unless the database has exactly the steps of this binary.
     pub async fn check(&self) -> Result<(), MigrateError> {
-        match self.status().await?.iter().filter(|step| !step.applied).count() {
-            0 => Ok(()),
-            pending => Err(MigrateError::Pending(pending)),
-        }
+        complete(&self.status().await?)
     }
 
     /// Closes the connection.
@@ -189,23 +175,6 @@ impl Migrator {
         }
         Ok(transaction)
     }
-
-    async fn statuses(transaction: &DatabaseTransaction) -> Result<Vec<StepStatus>, MigrateError> {
-        let applied = applied(transaction).await?;
-        if let Some(unknown) = applied
-            .iter()
-            .find(|name| !STEPS.iter().any(|step| step.name == *name))
-        {
-            return Err(MigrateError::TooNew(unknown.clone()));
-        }
-        Ok(STEPS
-            .iter()
-            .map(|step| StepStatus {
-                name: step.name.to_owned(),
-                applied: applied.iter().any(|name| name == step.name),
-            })
-            .collect())
-    }
 }
 
 /// On PostgreSQL, takes our advisory lock until the end of the transaction, and makes the schema where it is missing;
@@ -232,35 +201,6 @@ async fn take_turn(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
         transaction.execute_unprepared("create schema timestore").await?;
     }
     Ok(true)
-}
-
-/// The names of the applied steps; none where there is no ledger.
-async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
-    let exists = match transaction.get_database_backend() {
-        DbBackend::Postgres => format!("select to_regclass('timestore.{LEDGER}') is not null"),
-        _ => {
-            format!("select exists (select 1 from sqlite_master where type = 'table' and name = '{LEDGER}')")
-        }
-    };
-    if !query_bool(transaction, &exists).await? {
-        return Ok(Vec::new());
-    }
-    let sql = format!("select version from {LEDGER} order by version");
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    transaction
-        .query_all_raw(statement)
-        .await?
-        .iter()
-        .map(|row| row.try_get_by_index(0))
-        .collect()
-}
-
-async fn query_bool(transaction: &DatabaseTransaction, sql: &str) -> Result<bool, DbErr> {
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    match transaction.query_one_raw(statement).await? {
-        Some(row) => row.try_get_by_index(0),
-        None => Ok(false),
-    }
 }
 
 async fn wait(waited: &mut Duration) -> Result<(), MigrateError> {

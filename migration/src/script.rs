@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 
 use crate::dialect;
-use crate::migrator::LEDGER;
+use crate::ledger::LEDGER;
 use crate::steps::STEPS;
 
 /// Which way a script goes.

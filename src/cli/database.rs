@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use timestore_migration::Migrator;
 
+use super::replicas::ReplicaArgs;
 use crate::store::Store;
 use crate::store::backend::{self, Database};
 use crate::store::clock::SystemClock;
@@ -80,6 +81,11 @@ impl DatabaseArgs {
     /// Opens the catalog, after migrating it where `migrate` says so or the database is embedded; otherwise its tables must be
     /// up to date.
     pub async fn open(&self, migrate: bool) -> anyhow::Result<Store> {
+        self.open_with(migrate, None).await
+    }
+
+    /// The same, where queries may be answered by replicas.
+    pub async fn open_with(&self, migrate: bool, replicas: Option<&ReplicaArgs>) -> anyhow::Result<Store> {
         let database = self.database()?;
         let migrator = self.migrator().await?;
         if migrate || matches!(database, Database::Sqlite(_)) {
@@ -88,7 +94,7 @@ impl DatabaseArgs {
             migrator.check().await?;
         }
         migrator.close().await?;
-        self.connect(&database).await
+        self.connect(&database, replicas).await
     }
 
     /// Opens the catalog without making or migrating anything: its tables must be up to date.
@@ -102,12 +108,16 @@ impl DatabaseArgs {
         let migrator = self.migrator().await?;
         migrator.check().await?;
         migrator.close().await?;
-        self.connect(&database).await
+        self.connect(&database, None).await
     }
 
-    async fn connect(&self, database: &Database) -> anyhow::Result<Store> {
+    async fn connect(&self, database: &Database, replicas: Option<&ReplicaArgs>) -> anyhow::Result<Store> {
         let connections = backend::connect(database, self.database_connections).await;
-        let connections = connections.with_context(|| format!("{} cannot be opened", describe(database)))?;
+        let mut connections =
+            connections.with_context(|| format!("{} cannot be opened", describe(database)))?;
+        if let Some(replicas) = replicas {
+            replicas.add(database, &mut connections).await?;
+        }
         Ok(Store::new(connections, Arc::new(SystemClock)))
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command, each with a `run` of its own.
 
 mod capacity;
+mod connections;
 mod database;
 mod doctor;
 mod health;
@@ -8,37 +9,32 @@ mod http;
 mod identity;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod migrate;
 mod rate;
 mod register;
+mod replicas;
 mod retention;
 mod schedule;
 mod schema;
 mod serve;
 mod streams;
+mod telemetry;
 mod token;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::telemetry::LogFormat;
-
 pub use database::DatabaseArgs;
+pub use telemetry::TelemetryArgs;
 
 /// The metadata gateway of Timestore: which datasets exist, what their rows look like, and which files make up each version.
 #[derive(Debug, Parser)]
 #[command(name = "timestore", version, about, max_term_width = 100)]
 pub struct Cli {
-    /// How log lines look.
-    #[arg(
-        long,
-        global = true,
-        env = "TIMESTORE_LOG_FORMAT",
-        value_enum,
-        default_value_t
-    )]
-    pub log: LogFormat,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -71,6 +67,11 @@ impl Cli {
             Command::Doctor(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
+    }
+
+    /// How the process logs, and where it sends its traces.
+    pub fn telemetry(&self) -> &TelemetryArgs {
+        &self.telemetry
     }
 
     /// Runs the command, and says what to exit with.

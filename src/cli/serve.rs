@@ -9,11 +9,14 @@ use tokio::net::TcpListener;
 
 use super::DatabaseArgs;
 use super::capacity::CapacityArgs;
+use super::connections::ConnectionArgs;
 use super::database::describe;
 use super::http::HttpArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
+use super::metrics::MetricsArgs;
 use super::rate::RateArgs;
+use super::replicas::ReplicaArgs;
 use super::retention::RetentionArgs;
 use super::schedule::ScheduleArgs;
 use super::streams::StreamArgs;
@@ -30,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    replicas: ReplicaArgs,
     /// The address to listen on.
     #[arg(
         long,
@@ -51,6 +56,10 @@ pub struct ServeArgs {
     capacity: CapacityArgs,
     #[command(flatten)]
     rate: RateArgs,
+    #[command(flatten)]
+    connections: ConnectionArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
@@ -77,33 +86,40 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
             rate: args.rate.rate(),
         },
         origins: args.http.origins(),
+        metrics: args.metrics.exposure(),
     };
     let database = args.database.database()?;
-    let store = args.database.open(args.migrate).await?;
+    let store = args
+        .database
+        .open_with(args.migrate, Some(&args.replicas))
+        .await?;
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
     let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
-    greet(listener.local_addr()?, &database);
+    let server = args.connections.server().await?;
+    let halt = Halt::default();
+    args.metrics.serve(&store, &halt).await?;
+    greet(args.connections.scheme(), listener.local_addr()?, &database);
     if only_tokens {
         tracing::info!(
             "callers need an API token: `timestore token create NAME --scope timestore:read` makes one"
         );
     }
     let schedule = tokio::spawn(args.schedule.run(store.clone(), halt.clone()));
-    let told = {
-        let halt = halt.clone();
+    tokio::spawn({
+        let (server, halt) = (server.clone(), halt.clone());
         async move {
             stopped().await;
             tracing::info!("stopping: no new requests are taken, those under way are finished");
+            server.stop(GRACE);
             halt.tell();
         }
-    };
+    });
     let serving = async {
-        let served = axum::serve(listener, service).with_graceful_shutdown(told).await;
+        let served = server.serve(listener, router).await;
         halt.tell();
         streams.closed().await;
         served
@@ -122,14 +138,14 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn greet(address: SocketAddr, database: &Database) {
+fn greet(scheme: &str, address: SocketAddr, database: &Database) {
     tracing::info!(database.location = %describe(database), "the data is in {}", describe(database));
     if let Database::Sqlite(_) = database {
         tracing::info!(
             "to use PostgreSQL, set TIMESTORE_DATABASE_URL=postgres://user@host/database and run `timestore migrate up`"
         );
     }
-    tracing::info!(http.address = %address, "ready: open http://{address}/graphiql, or send queries to http://{address}/graphql");
+    tracing::info!(http.address = %address, "ready: open {scheme}://{address}/graphiql, or send queries to {scheme}://{address}/graphql");
 }
 
 /// Waits for the signal to stop: an interrupt, or a request to terminate.

@@ -15,12 +15,14 @@ use super::classify::{classified, locate_integer};
 use super::error::Error;
 use super::limits::Limits;
 use super::loader::Loaders;
+use super::observed::Observed;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Balance, Buckets, Rate};
 use super::session::while_identified;
-use super::{Schema, numbers, rate};
+use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// How requests are executed.
@@ -41,6 +43,7 @@ pub struct Execution {
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    metrics: Metrics,
     execution: Arc<Execution>,
     gate: Arc<Gate>,
     buckets: Option<Arc<Buckets>>,
@@ -54,10 +57,12 @@ impl Executor {
 
     /// The same, in another way than the default one.
     pub fn with(schema: Schema, execution: Execution) -> Self {
-        let store = schema.data().cloned();
+        let store: Option<Store> = schema.data().cloned();
+        let metrics = store.as_ref().map(|store| store.metrics().clone());
         Self {
             schema,
             store,
+            metrics: metrics.unwrap_or_default(),
             buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
             gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
@@ -81,22 +86,34 @@ impl Executor {
 
     /// Answers a query or a mutation.
     pub async fn execute(&self, mut request: Request) -> Response {
-        match self.admit(&mut request, &Data::default()) {
-            Ok(admitted) => self.answer(request, admitted).await,
+        let mut observed = Observed::begin(self.metrics.clone());
+        let response = match self.admit(&mut request, &Data::default()) {
+            Ok(admitted) => {
+                observed.name(&mut request);
+                observed.over(self.answer(request, admitted)).await
+            }
             Err(error) => Response::from_errors(vec![error]),
-        }
+        };
+        observed.count(&response);
+        response
     }
 
     async fn answer(&self, request: Request, admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
-        let executed = match self.loaders(&admitted) {
-            Some(loaders) => {
+        let executed = match self.catalog(&request, &admitted).await {
+            Ok(Some(store)) => {
+                let loaders = Loaders::new(store.clone());
                 let request = request.data(loaders.clone());
                 let work = Batched::future(loaders, async move { schema.execute(request).await });
-                self.gate.run(admitted.operation, work).await
+                let executed = self.gate.run(admitted.operation, work).await;
+                match executed {
+                    Ok(response) => Ok(reading::told(&store, admitted.operation, response).await),
+                    Err(error) => Err(error),
+                }
             }
-            None => Ok(schema.execute(request).await),
+            Ok(None) => Ok(schema.execute(request).await),
+            Err(error) => Err(error),
         };
         let mut response = executed.unwrap_or_else(refused);
         response
@@ -109,10 +126,15 @@ impl Executor {
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
     /// others: it mostly waits.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        match self.admit(&mut request, &session) {
-            Ok(admitted) => self.answers(request, session, admitted),
+        let mut observed = Observed::begin(self.metrics.clone());
+        let responses = match self.admit(&mut request, &session) {
+            Ok(admitted) => {
+                observed.name(&mut request);
+                self.answers(request, session, admitted)
+            }
             Err(error) => stream::iter([Response::from_errors(vec![error])]).boxed(),
-        }
+        };
+        observed.over_stream(responses)
     }
 
     fn answers(
@@ -160,6 +182,17 @@ impl Executor {
             operation,
             balance,
         })
+    }
+
+    /// The catalog for one request, as its caller sees it.
+    async fn catalog(&self, request: &Request, admitted: &Admitted) -> super::error::Result<Option<Store>> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let store = store.clone().as_seen_by(admitted.requester.clone());
+        reading::catalog(store, admitted.operation, request)
+            .await
+            .map(Some)
     }
 
     /// Batches for one request, on the catalog as its caller sees it.

@@ -19,8 +19,10 @@ use futures_util::future::{BoxFuture, Shared};
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::error::{Error, Result};
+use crate::metrics::Tally;
 use crate::store::{self, Store};
 
 /// What is looked up. The key says what the store is asked.
@@ -102,7 +104,9 @@ impl Loaders {
             .map(|(_, batch)| (batch, UnderWay::new(&self.0.pulse)))
             .collect();
         for (batch, under_way) in open {
-            batches.sent.spawn(batch.run(self.0.store.clone(), under_way));
+            let work = batch.run(self.0.store.clone(), under_way);
+            // What a batch does is done for the request.
+            batches.sent.spawn(Tally::current().over(work).in_current_span());
         }
     }
 
@@ -171,12 +175,19 @@ impl<K: Key> Open for Batch<K> {
             let _wake = WakeRequest(under_way.0.clone());
             let Self { keys, sender, .. } = *self;
             let under_way = under_way;
+            store.metrics().batch(short_name::<K>(), keys.len());
             let found = K::load(&store, keys.into_iter().collect()).await;
             drop(under_way);
             drop(sender.send(found.map(Arc::new).map_err(Error::from)));
         }
         .boxed()
     }
+}
+
+/// The name of a type of keys without its module; of a page, what it is a page of.
+fn short_name<K>() -> &'static str {
+    let name = std::any::type_name::<K>();
+    name.rsplit("::").next().unwrap_or(name).trim_end_matches('>')
 }
 
 /// What a request and its batches tell each other.
@@ -241,10 +252,7 @@ mod tests {
     use crate::store::clock::SystemClock;
 
     fn loaders() -> Loaders {
-        let connections = Connections {
-            writer: DatabaseConnection::default(),
-            reader: DatabaseConnection::default(),
-        };
+        let connections = Connections::new(DatabaseConnection::default(), DatabaseConnection::default());
         Loaders::new(Store::new(connections, Arc::new(SystemClock)))
     }
 

@@ -12,9 +12,11 @@ pub mod executor;
 pub mod limits;
 pub mod nul;
 pub mod numbers;
+mod observed;
 pub mod persisted;
 pub mod prepare;
 pub mod rate;
+pub mod reading;
 mod session;
 pub mod unique;
 

@@ -126,7 +126,14 @@ impl PartitionConnection {
         let filter = choice.into_store()?;
         let version = pinned.unwrap_or(manifest.0.version);
         // Paging goes on at the version where it began while others publish: an earlier one, never a later one.
-        if !(1..=manifest.0.version).contains(&version) {
+        let newest = manifest.0.version;
+        if version < 1
+            || version > newest
+                && !ctx
+                    .store()
+                    .manifest_superseded((manifest.0.dataset_id, newest), version)
+                    .await?
+        {
             return Err(Error::bad_input(
                 &["after"],
                 "expected a cursor of this version, or of one before it",

@@ -8,15 +8,18 @@ mod body;
 mod health;
 mod identity;
 mod log;
+mod metrics;
 mod operations;
 mod origin;
 mod playground;
+mod request_id;
+mod server;
 mod sse;
 mod streams;
 mod websocket;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use tower_http::compression::CompressionLayer;
@@ -24,7 +27,9 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
+pub use self::metrics::Exposure;
 pub use self::origin::{Origin, Origins};
+pub use self::server::Server;
 pub use self::streams::Streams;
 use crate::graphql::{Execution, Executor, Schema};
 use crate::store::Store;
@@ -49,6 +54,8 @@ pub struct Settings {
     pub origins: Origins,
     /// How streams are kept.
     pub streams: Streams,
+    /// Where the metrics are shown.
+    pub metrics: Exposure,
 }
 
 /// Everything that is served.
@@ -58,7 +65,10 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         execution,
         origins,
         streams,
+        metrics,
     } = settings;
+    let shown = metrics::shown(metrics, &store);
+    let logged = store.clone();
     let identifier = Identifier {
         identity,
         store: store.clone(),
@@ -83,9 +93,15 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         .route("/graphiql/", get(async || Redirect::permanent("/graphiql")))
         .route("/graphiql/{*path}", get(playground::file))
         .with_state(app)
+        .merge(shown)
         .layer(CompressionLayer::new().compress_when(is_worth_compressing()))
         .layer(origins.cors())
-        .layer(from_fn(log::requests))
+        .layer(from_fn_with_state(logged, log::requests))
+}
+
+/// `/metrics` by itself, for a port of its own.
+pub fn metrics_router(store: &Store) -> Router {
+    metrics::shown(Exposure::Here, store)
 }
 
 /// Small answers are sent as they are, and events one by one.

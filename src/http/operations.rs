@@ -12,7 +12,7 @@ use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
 use super::{App, identity, origin, websocket};
-use crate::graphql::Executor;
+use crate::graphql::{Executor, reading};
 
 /// Serves a request.
 pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> Response {
@@ -40,7 +40,8 @@ async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Re
         Incoming::Batch(requests) => {
             // One after the other: a batch may hold mutations that build on each other.
             let mut responses = Vec::with_capacity(requests.len());
-            for request in requests {
+            for mut request in requests {
+                reading::follow(&mut request, &responses);
                 responses.push(app.executor.execute(from_caller(request)).await);
             }
             Ok(media.responses(&responses))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use timestore_entity::enums::RunTrigger;
 use timestore_entity::lifecycle_run::Model as LifecycleRun;
+use tracing::Instrument;
 
 use super::report::{Progress, Report};
 use super::{Lifecycle, Subject};
@@ -29,9 +30,10 @@ impl Lifecycle<'_> {
         if run.cancelled_at.is_some() {
             progress.cancel();
         }
+        let span = tracing::info_span!("lifecycle_run", run.id = %run.id, run.kind = run.kind.as_str());
         // Side by side, not in turns: on SQLite the record and the work wait for the same connection.
         let worked = tokio::select! {
-            worked = self.subject_and_work(run, &progress) => worked,
+            worked = self.subject_and_work(run, &progress).instrument(span) => worked,
             never = self.keep_fresh(run, &progress) => match never {},
         };
         if let Err(error) = &worked {

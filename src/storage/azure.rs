@@ -3,6 +3,7 @@
 use object_store::ClientConfigKey;
 use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 
+use super::connector::Traced;
 use super::remote::{self, RemoteFiles};
 use super::settings::{self, Settings, invalid};
 use super::variables::Variables;
@@ -40,6 +41,7 @@ pub(super) fn open(
         .with_account(account)
         .with_container_name(base.container)
         .with_retry(remote::retries())
+        .with_http_connector(Traced)
         .with_config(Key::Client(ClientConfigKey::AllowHttp), allow_http.to_string());
     if let Some(endpoint) = endpoint {
         builder = builder.with_config(Key::Endpoint, endpoint);

@@ -3,6 +3,7 @@
 use object_store::ClientConfigKey;
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 
+use super::connector::Traced;
 use super::remote::{self, RemoteFiles};
 use super::settings::{self, Settings};
 use super::variables::Variables;
@@ -22,6 +23,7 @@ pub(super) fn open(
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(bucket)
         .with_retry(remote::retries())
+        .with_http_connector(Traced)
         .with_config(Key::Client(ClientConfigKey::AllowHttp), allow_http.to_string());
     if let Some(endpoint) = endpoint {
         builder = builder.with_config(Key::BaseUrl, settings::check_endpoint(&endpoint, allow_http)?);

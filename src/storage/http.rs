@@ -3,6 +3,7 @@
 use object_store::http::HttpBuilder;
 use object_store::{ClientOptions, RetryConfig};
 
+use super::connector::Traced;
 use super::remote::{self, RemoteFiles};
 use super::settings::Settings;
 use super::{StorageError, failure};
@@ -16,6 +17,7 @@ pub(super) fn open(base: &str, settings: Settings) -> Result<RemoteFiles, Storag
         .with_url(base)
         .with_client_options(options)
         .with_retry(retries)
+        .with_http_connector(Traced)
         .build()
         .map_err(|error| failure::build_error(&error))?;
     // The URL carries the path of the base.

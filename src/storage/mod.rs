@@ -5,6 +5,7 @@
 //! given is a row of `storage_targets`; files are named as the catalog names them, relative to the base and literally.
 
 mod azure;
+mod connector;
 mod environment;
 mod error;
 mod failure;

@@ -3,6 +3,7 @@
 use object_store::ClientConfigKey;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 
+use super::connector::Traced;
 use super::remote::{self, RemoteFiles};
 use super::settings::{self, Settings};
 use super::variables::Variables;
@@ -30,6 +31,7 @@ pub(super) fn open(
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_retry(remote::retries())
+        .with_http_connector(Traced)
         // One request a file: its status tells what became of it, and every storage that speaks S3 knows it.
         .with_disable_bulk_delete(true)
         .with_virtual_hosted_style_request(virtual_hosted)

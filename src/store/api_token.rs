@@ -121,7 +121,7 @@ impl Store {
     pub async fn api_token_holder(&self, secret: &str) -> Result<Option<Requester>> {
         let found = Entity::find()
             .filter(Column::Hash.eq(hash(secret)))
-            .one(&self.reader)
+            .one(self.reader.primary())
             .await?;
         let now = self.clock.now();
         let Some(token) = found.filter(|token| counts(token, now)) else {
@@ -145,14 +145,14 @@ impl Store {
             return Ok(false);
         }
         let Some(id) = by.token else { return Ok(true) };
-        let token = Entity::find_by_id(id).one(&self.reader).await?;
+        let token = Entity::find_by_id(id).one(self.reader.primary()).await?;
         Ok(token.is_some_and(|token| counts(&token, now)))
     }
 
     /// A page of all tokens, newest first.
     pub async fn api_token_page(&self, page: &Page<ApiTokenPosition>) -> Result<Rows<ApiToken>> {
         check_holds(&self.viewer, Scope::Admin)?;
-        let mut sql = Sql::new(&self.reader);
+        let mut sql = Sql::new(self.reader.primary());
         let keyset = page.newest_first(&mut sql, "created_at");
         let mut conditions = vec!["true".to_owned()];
         conditions.extend(keyset.conditions);
@@ -161,13 +161,16 @@ impl Store {
             conditions.join(" and "),
             keyset.order
         );
-        Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
+        Ok(Rows::from_query(
+            page,
+            sql.all(self.reader.primary(), text).await?,
+        ))
     }
 
     /// How many tokens there are.
     pub async fn api_token_count(&self) -> Result<u64> {
         check_holds(&self.viewer, Scope::Admin)?;
-        Ok(Entity::find().count(&self.reader).await?)
+        Ok(Entity::find().count(self.reader.primary()).await?)
     }
 
     /// The tokens with these ids.
@@ -176,7 +179,7 @@ impl Store {
             return Ok(HashMap::new());
         }
         let select = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
-        let tokens = select.all(&self.reader).await?;
+        let tokens = select.all(self.reader.primary()).await?;
         Ok(tokens.into_iter().map(|token| (token.id, token)).collect())
     }
 

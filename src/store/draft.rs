@@ -265,6 +265,7 @@ impl Store {
             return Ok(Published {
                 dataset,
                 manifest,
+                is_new: false,
                 replayed: true,
                 skipped: Vec::new(),
             });
@@ -299,6 +300,7 @@ impl Store {
         row.update(&transaction).await?;
         clear_in_txn(&transaction, &draft).await?;
         transaction.commit().await?;
+        self.count_published(&published);
         Ok(published)
     }
 

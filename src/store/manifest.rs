@@ -32,11 +32,12 @@ pub enum CommitStatus {
 impl Store {
     /// The manifests with these keys.
     pub async fn manifests_by_key(&self, keys: &[ManifestKey]) -> Result<HashMap<ManifestKey, Manifest>> {
-        let rows: Vec<Manifest> = rows_by_number(&self.reader, "manifests", "version", keys).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| ((row.dataset_id, row.version), row))
-            .collect())
+        let found = manifests_by_key(&self.reader, keys).await?;
+        if self.reader.may_lag() && keys.iter().any(|key| !found.contains_key(key)) {
+            self.reader.catch_up().await?;
+            return manifests_by_key(&self.reader, keys).await;
+        }
+        Ok(found)
     }
 
     /// The newest manifest of each dataset.
@@ -53,7 +54,16 @@ impl Store {
         &self,
         refs: &[(DatasetId, ManifestRef)],
     ) -> Result<HashMap<(DatasetId, ManifestRef), Manifest>> {
-        manifests_resolve_in_txn(&self.reader, refs).await
+        let found = manifests_resolve_in_txn(&self.reader, refs).await?;
+        // A replica that lags would say of an instant what was not true then.
+        let is_open = |key: &(DatasetId, ManifestRef)| {
+            matches!(key.1, ManifestRef::AsOf(_)) || !found.contains_key(key)
+        };
+        if self.reader.may_lag() && refs.iter().any(is_open) {
+            self.reader.catch_up().await?;
+            return manifests_resolve_in_txn(&self.reader, refs).await;
+        }
+        Ok(found)
     }
 
     /// The same page of each dataset's manifests, newest first.
@@ -152,6 +162,18 @@ impl Store {
         };
         Ok(CommitStatus::Committed(manifest))
     }
+}
+
+/// The manifests with these keys, as `connection` sees them.
+async fn manifests_by_key(
+    connection: &impl ConnectionTrait,
+    keys: &[ManifestKey],
+) -> Result<HashMap<ManifestKey, Manifest>> {
+    let rows: Vec<Manifest> = rows_by_number(connection, "manifests", "version", keys).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.dataset_id, row.version), row))
+        .collect())
 }
 
 /// The manifests that these references name, as `connection` sees them: one statement for each kind of reference.

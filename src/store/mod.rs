@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod draft;
 pub mod error;
 pub mod file_removal;
+pub mod health;
 pub mod history;
 pub mod housekeeping;
 pub mod lease;
@@ -35,6 +36,7 @@ pub mod watermark;
 
 mod faults;
 mod keyed;
+mod reading;
 mod staged;
 mod trail;
 mod visible;
@@ -49,6 +51,7 @@ pub use page::{Page, Rows};
 pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTargetRef};
 
 use crate::auth::Requester;
+use crate::metrics::Metrics;
 use crate::model::retention::RetentionDefaults;
 
 /// The catalog. Cheap to clone.
@@ -57,7 +60,9 @@ pub struct Store {
     /// Where transactions that write begin: on SQLite, the one connection that may.
     writer: DatabaseConnection,
     /// Where everything else is read.
-    reader: DatabaseConnection,
+    reader: backend::Reader,
+    /// Where queries may be read.
+    replicas: Arc<backend::Replicas>,
     clock: Arc<dyn Clock>,
     /// Whose eyes it is read with.
     viewer: Arc<Requester>,
@@ -65,18 +70,26 @@ pub struct Store {
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
     retention_defaults: RetentionDefaults,
+    metrics: Metrics,
 }
 
 impl Store {
     /// Opens the catalog, which sees everything. Its tables must be there: see `timestore_migration`.
-    pub fn new(connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(mut connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
+        let metrics = Metrics::default();
+        connections.measure(metrics.clone());
         Self {
             writer: connections.writer,
-            reader: connections.reader,
+            replicas: Arc::new(backend::Replicas::watch(
+                connections.replicas,
+                &connections.reader,
+            )),
+            reader: backend::Reader::new(connections.reader),
             clock,
             viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
+            metrics,
         }
     }
 
@@ -113,15 +126,13 @@ impl Store {
         &self.viewer
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        Ok(self.reader.ping().await?)
-    }
-
     /// Closes all connections, once they are idle.
     pub async fn close(self) -> Result<()> {
         self.writer.close().await?;
-        Ok(self.reader.close().await?)
+        for replica in self.replicas.pools() {
+            replica.close_by_ref().await?;
+        }
+        Ok(self.reader.primary().close_by_ref().await?)
     }
 
     /// Begins a transaction that writes.

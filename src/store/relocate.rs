@@ -92,6 +92,7 @@ impl Store {
             .await
             .map_err(of_moves)?;
         transaction.commit().await?;
+        self.count_published(&published);
         Ok(published)
     }
 

@@ -7,13 +7,13 @@ use timestore_gateway::store::change::ChangeFilter;
 use timestore_gateway::store::{DatasetRef, StoreError};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{field, partition, slug};
 use crate::support::catalog::minute;
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 use crate::support::feed::{json_of, responses};
 
-both! {
+everywhere! {
     the_feed_tells_what_happened_in_commit_order,
     the_feed_is_paged_without_skip_or_repeat,
     a_subscription_resumes_after_a_cursor_and_completes_after_first,

@@ -12,11 +12,11 @@ use timestore_gateway::store::publish::ManifestPublish;
 use timestore_gateway::store::{Clock, DatasetRef, FaultKind, Page, StoreError};
 use uuid::Uuid;
 
-use crate::support::both;
 use crate::support::catalog::{ann, append, at, dataset, file, paths, publish};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     versions_are_without_gaps_in_commit_order_under_many_publishers,
     published_at_increases_though_the_clock_goes_back,
     publishers_and_compactors_lose_no_row,

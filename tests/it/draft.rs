@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{code_and_path, field, files, partition, path, slug, with};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     a_draft_is_staged_in_parts_and_published_at_once,
     a_draft_is_a_node_until_it_is_published,
     publishing_a_draft_again_answers_as_the_first_time,

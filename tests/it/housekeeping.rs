@@ -216,6 +216,8 @@ async fn changes_go_from_the_front_of_the_feed(database: TestDatabase) {
             version: Set(None),
             payload: Set(json!({})),
             occurred_at: Set(day(n)),
+            read_scopes: NotSet,
+            write_scopes: NotSet,
         };
         change.insert(&connections.writer).await.unwrap();
     }

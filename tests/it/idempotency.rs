@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{code_and_path, files, partition, slug, with};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     the_same_key_returns_the_first_result,
     the_same_key_with_another_request_is_refused,
     a_refused_publish_leaves_its_key_free,

@@ -1,4 +1,4 @@
-//! A gateway that is killed in the middle of publishes, again and again: what it answered is there, nothing is half done, and
+//! A gateway that is killed, or told to stop, in the middle of publishes, again and again: what it answered is there, nothing is half done, and
 //! what it did not answer can be found out.
 
 use std::collections::BTreeMap;
@@ -19,15 +19,27 @@ const PUBLISH: &str = "mutation ($input: PublishManifestInput!) {
 const STATUS: &str = "query ($key: String!) {
     commitStatus(dataset: { slug: \"killed\" }, idempotencyKey: $key) { state manifest { version } } }";
 
-both! { a_gateway_killed_in_the_middle_of_publishes_loses_and_doubles_nothing }
+both! {
+    a_gateway_killed_in_the_middle_of_publishes_loses_and_doubles_nothing,
+    a_gateway_told_to_stop_in_the_middle_of_publishes_loses_and_doubles_nothing,
+}
 
 /// What became of a key, as its client knows it: the version, or none where no answer came.
 type Outcomes = BTreeMap<String, Option<i64>>;
 
 async fn a_gateway_killed_in_the_middle_of_publishes_loses_and_doubles_nothing(database: TestDatabase) {
+    lose_and_double_nothing(&database, |mut gateway| gateway.kill()).await;
+}
+
+async fn a_gateway_told_to_stop_in_the_middle_of_publishes_loses_and_doubles_nothing(database: TestDatabase) {
+    let stop = |gateway: Process| assert!(gateway.terminate().success());
+    lose_and_double_nothing(&database, stop).await;
+}
+
+async fn lose_and_double_nothing(database: &TestDatabase, end: impl Fn(Process)) {
     let store = database.store().await;
     let id = dataset(&store, "killed").await.id;
-    let outcomes = tokio::task::block_in_place(|| kill_again_and_again(&database));
+    let outcomes = tokio::task::block_in_place(|| end_again_and_again(database, end));
     let mut versions: Vec<i64> = outcomes.values().map(|version| version.unwrap()).collect();
     versions.sort_unstable();
     let count = i64::try_from(versions.len()).unwrap();
@@ -41,10 +53,10 @@ async fn a_gateway_killed_in_the_middle_of_publishes_loses_and_doubles_nothing(d
     assert_eq!(paths(&store, id, head.latest_version).await.len(), versions.len());
 }
 
-fn kill_again_and_again(database: &TestDatabase) -> Outcomes {
+fn end_again_and_again(database: &TestDatabase, end: impl Fn(Process)) -> Outcomes {
     let mut outcomes = Outcomes::new();
     for round in 0..ROUNDS {
-        let mut gateway = Process::start(database);
+        let gateway = Process::start(database);
         let answered = AtomicUsize::new(0);
         let published = std::thread::scope(|scope| {
             let (address, answered) = (gateway.address().to_owned(), &answered);
@@ -58,7 +70,7 @@ fn kill_again_and_again(database: &TestDatabase) -> Outcomes {
             while answered.load(Ordering::Relaxed) < 5 + round {
                 std::thread::yield_now();
             }
-            gateway.kill();
+            end(gateway);
             clients
                 .into_iter()
                 .flat_map(|client| client.join().unwrap())

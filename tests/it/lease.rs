@@ -7,12 +7,12 @@ use timestore_entity::ids::LeaseId;
 use timestore_gateway::store::lease::LeaseHold;
 use uuid::Uuid;
 
-use crate::support::both;
 use crate::support::catalog::minute;
 use crate::support::clock::StillClock;
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! { a_lease_is_held_by_one_until_it_runs_out_or_is_given_back }
+everywhere! { a_lease_is_held_by_one_until_it_runs_out_or_is_given_back }
 
 async fn a_lease_is_held_by_one_until_it_runs_out_or_is_given_back(database: TestDatabase) {
     let clock = Arc::new(StillClock::at(minute(0)));

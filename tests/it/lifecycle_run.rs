@@ -12,14 +12,14 @@ use timestore_gateway::store::lifecycle_run::{
 use timestore_gateway::store::{Clock, Page, Store};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{code_and_path, slug};
 use crate::support::catalog::{ann, minute};
 use crate::support::client::LIFECYCLE_RUN;
 use crate::support::clock::StillClock;
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     a_run_can_be_asked_for_once_until_it_begins,
     a_run_that_cannot_be_is_refused,
     a_run_that_waits_is_skipped_when_it_is_cancelled,

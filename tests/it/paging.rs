@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{field, partition, slug, with};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     every_list_is_walked_forwards_without_skip_or_repeat,
     lists_that_take_last_are_walked_backwards_without_skip_or_repeat,
     a_page_is_asked_for_from_one_end,

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::support::app::App;
-use crate::support::both;
 use crate::support::builders::{code_and_path, field, files, partition, path, slug, with};
 use crate::support::database::TestDatabase;
+use crate::support::everywhere;
 
-both! {
+everywhere! {
     an_append_answers_with_the_new_version_and_its_totals,
     all_that_is_said_of_a_file_comes_back,
     a_replacement_may_remove_and_add_the_same_path,

@@ -260,10 +260,7 @@ async fn rows(connection: &sea_orm::DatabaseConnection) -> Vec<i64> {
 /// A store over a database that answers what it was told to.
 fn mocked(mock: MockDatabase) -> Store {
     let connection = mock.into_connection();
-    let connections = Connections {
-        writer: connection.clone(),
-        reader: connection,
-    };
+    let connections = Connections::new(connection.clone(), connection);
     Store::new(connections, std::sync::Arc::new(SystemClock))
 }
 

@@ -58,6 +58,7 @@ impl PublishManifestPayload {
                 manifest,
                 replayed,
                 skipped,
+                ..
             }) => Self {
                 manifest: manifest.map(Into::into),
                 dataset: Some(dataset.into()),

@@ -19,7 +19,10 @@ pub async fn settle<T>(
     result: store::Result<T>,
 ) -> async_graphql::Result<(Option<T>, Vec<UserError>)> {
     match &result {
-        Err(StoreError::Refused(refusal)) => refusal::record(ctx, datasets, refusal).await,
+        Err(StoreError::Refused(refusal)) => {
+            refusal::count(ctx, refusal);
+            refusal::record(ctx, datasets, refusal).await;
+        }
         Err(StoreError::Forbidden(scopes)) => refusal::record_forbidden(ctx, datasets, scopes).await,
         _ => {}
     }

@@ -38,6 +38,15 @@ async fn record_as(ctx: &Context<'_>, datasets: &[DatasetRef], detail: &Json) {
     }
 }
 
+/// Counts what the mutation was refused for.
+pub(super) fn count(ctx: &Context<'_>, Refusal(faults): &Refusal) {
+    for fault in faults {
+        if let Value::Enum(code) = UserErrorCode::from(&fault.kind).into() {
+            ctx.store().metrics().refused(&code);
+        }
+    }
+}
+
 fn detail(Refusal(faults): &Refusal) -> Json {
     let errors: Vec<Json> = faults.iter().take(MAX_ERRORS).map(entry).collect();
     match faults.len() - errors.len() {

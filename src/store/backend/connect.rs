@@ -9,10 +9,15 @@ use super::abandoned::closing_abandoned;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor};
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, SqlxSqliteConnector, Statement};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, SqlxSqliteConnector};
+
+use super::Connections;
 
 /// How long a request waits for a connection, or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a request waits for a connection to a replica.
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// How long a server may take to answer when a command begins.
 const PROBE: Duration = Duration::from_secs(5);
@@ -49,25 +54,6 @@ impl FromStr for Database {
     }
 }
 
-/// The pools of a database.
-#[derive(Clone, Debug)]
-pub struct Connections {
-    /// For transactions that write.
-    pub writer: DatabaseConnection,
-    /// For everything else.
-    pub reader: DatabaseConnection,
-}
-
-impl Connections {
-    /// Shows `observer` every statement that runs on these pools from now on.
-    pub fn observe(&mut self, observer: impl Fn(&Statement) + Clone + Send + Sync + 'static) {
-        for connection in [&mut self.writer, &mut self.reader] {
-            let observer = observer.clone();
-            connection.set_metric_callback(move |info| observer(info.statement));
-        }
-    }
-}
-
 /// Opens the pools, with up to `size` connections each.
 pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbErr> {
     match database {
@@ -82,16 +68,30 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
                 .map_sqlx_postgres_pool_opts(closing_abandoned)
                 .sqlx_logging(false);
             let pool = sea_orm::Database::connect(options).await?;
-            Ok(Connections {
-                writer: pool.clone(),
-                reader: pool,
-            })
+            Ok(Connections::new(pool.clone(), pool))
         }
-        Database::Sqlite(path) => Ok(Connections {
-            writer: sqlite_pool(path, 1, false).await?,
-            reader: sqlite_pool(path, size, true).await?,
-        }),
+        Database::Sqlite(path) => Ok(Connections::new(
+            sqlite_pool(path, 1, false).await?,
+            sqlite_pool(path, size, true).await?,
+        )),
     }
+}
+
+/// Opens the pool of a replica of a PostgreSQL server, with up to `size` connections. It need not be up.
+pub async fn connect_replica(database: &Database, size: u32) -> Result<DatabaseConnection, DbErr> {
+    let Database::Postgres(url) = database else {
+        return Err(DbErr::Custom("only PostgreSQL has replicas".to_owned()));
+    };
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(size)
+        .connect_lazy(true)
+        // Somebody else can answer.
+        .acquire_timeout(PROMPT)
+        .test_before_acquire_if_idle_for(STALE)
+        .set_application_name("timestore")
+        .sqlx_logging(false);
+    sea_orm::Database::connect(options).await
 }
 
 /// Says why a database cannot be reached, where it cannot. A pool would only say, much later, that it timed out.

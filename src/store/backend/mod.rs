@@ -8,14 +8,22 @@ mod connect;
 mod constraint;
 mod first_of_each;
 mod has_any;
+mod pools;
+mod reader;
 mod relation;
+mod replica;
 mod sql;
 
-pub use connect::{Connections, Database, connect, migration_url, probe};
+pub use connect::{Database, connect, connect_replica, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use has_any::has_any;
+pub(super) use pools::pool_states;
+pub use pools::{Connections, PoolState};
+pub(super) use reader::Reader;
 pub(super) use relation::{Column, Relation, in_relation, relations};
+pub use replica::Position;
+pub(super) use replica::Replicas;
 pub(super) use sql::Sql;
 
 use sea_orm::{

@@ -45,7 +45,7 @@ impl Store {
         after: Option<ChangePosition>,
         limit: u32,
     ) -> Result<ChangePage> {
-        let mut sql = Sql::new(&self.reader);
+        let mut sql = Sql::new(self.reader.primary());
         let (from, mut conditions) = self.change_selection(filter, &mut sql).await?;
         if let Some((transaction, sequence)) = after {
             let position = format!("({}, {})", sql.bind(transaction), sql.bind(sequence));
@@ -65,7 +65,7 @@ impl Store {
             conditions.join(" and "),
             sql.bind(i64::from(limit) + 1)
         );
-        let read = sql.rows(&self.reader, text).await?;
+        let read = sql.rows(self.reader.primary(), text).await?;
         let Some(first) = read.first() else {
             return Err(StoreError::Inconsistent("cleared_changes has no row".to_owned()));
         };
@@ -88,10 +88,10 @@ impl Store {
 
     /// How many changes the feed holds that `filter` lets through.
     pub async fn change_count(&self, filter: &ChangeFilter) -> Result<u64> {
-        let mut sql = Sql::new(&self.reader);
+        let mut sql = Sql::new(self.reader.primary());
         let (from, conditions) = self.change_selection(filter, &mut sql).await?;
         let text = format!("select count(*) from {from} where {}", conditions.join(" and "));
-        Ok(sql.count(&self.reader, text).await?)
+        Ok(sql.count(self.reader.primary(), text).await?)
     }
 
     /// Where the changes that the viewer may see are selected from, and on which conditions. What happened to no dataset is for
@@ -132,7 +132,7 @@ impl Store {
         let mut conditions = vec![change_horizon(sql).to_owned()];
         let from = self.visible_changes(sql, &mut conditions);
         if let Some(dataset) = &filter.dataset {
-            conditions.push(of_dataset(&self.reader, &self.viewer, dataset, sql).await?);
+            conditions.push(of_dataset(self.reader.primary(), &self.viewer, dataset, sql).await?);
         }
         if let Some(kinds) = &filter.kinds {
             let kinds: BTreeSet<_> = kinds.iter().map(|kind| kind.as_str()).collect();

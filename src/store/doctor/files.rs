@@ -65,7 +65,7 @@ impl Store {
             above: String,
             below: String,
         }
-        let transaction = backend::begin_snapshot(&self.reader).await?;
+        let transaction = backend::begin_snapshot(self.reader.primary()).await?;
         let mut sql = Sql::new(&transaction);
         let text = format!(
             "with {KIN} select target_id, above, below from kin where storage_target_id = {}",

@@ -62,7 +62,7 @@ impl Store {
     /// What is wrong with the records of a dataset, in the order of the checks.
     pub async fn dataset_flaws(&self, dataset: &Dataset) -> Result<Vec<Flaw>> {
         let now = self.clock.now();
-        let transaction = backend::begin_snapshot(&self.reader).await?;
+        let transaction = backend::begin_snapshot(self.reader.primary()).await?;
         let mut examination = Examination::new(&transaction, dataset.id, now);
         versions::examine_in_txn(&mut examination).await?;
         intervals::examine_in_txn(&mut examination).await?;

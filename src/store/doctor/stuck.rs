@@ -30,7 +30,7 @@ impl Store {
     /// What is wrong in the catalog beside its datasets, in the order of the checks.
     pub async fn catalog_flaws(&self) -> Result<Vec<Flaw>> {
         let now = self.clock.now();
-        let transaction = backend::begin_snapshot(&self.reader).await?;
+        let transaction = backend::begin_snapshot(self.reader.primary()).await?;
         let mut flaws = vec![claims::flaw_in_txn(&transaction, now).await?];
         flaws.extend(stuck_in_txn(&transaction, now).await?);
         transaction.commit().await?;

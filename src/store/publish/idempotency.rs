@@ -77,6 +77,7 @@ impl Key {
         Ok(Some(Published {
             dataset: dataset.clone(),
             manifest,
+            is_new: false,
             replayed: true,
             skipped,
         }))

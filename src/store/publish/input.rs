@@ -111,6 +111,8 @@ pub struct Published {
     pub dataset: Dataset,
     /// The manifest: the new one, or the current one where nothing was left to do; none where there is none.
     pub manifest: Option<Manifest>,
+    /// Whether the manifest is new.
+    pub is_new: bool,
     /// Whether the answer is that of an earlier request with the same key.
     pub replayed: bool,
     /// Files that were left out.

@@ -148,6 +148,9 @@ impl Store {
             ));
         }
         transaction.commit().await?;
+        published
+            .iter()
+            .for_each(|(_, published)| self.count_published(published));
         published.sort_by_key(|(index, _)| *index);
         Ok(published.into_iter().map(|(_, published)| published).collect())
     }
@@ -161,7 +164,15 @@ impl Store {
         };
         let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
         transaction.commit().await?;
+        self.count_published(&published);
         Ok(published)
+    }
+
+    /// Counts what was published, once it is committed.
+    pub(super) fn count_published(&self, published: &Published) {
+        if let Some(manifest) = published.manifest.as_ref().filter(|_| published.is_new) {
+            self.metrics.published(manifest.operation.as_str());
+        }
     }
 
     /// Publishes what `plan` says, as part of `transaction`.

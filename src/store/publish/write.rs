@@ -88,6 +88,7 @@ impl Store {
         Ok(Published {
             dataset,
             manifest: current,
+            is_new: false,
             replayed: false,
             skipped,
         })
@@ -206,6 +207,7 @@ impl Store {
         Ok(Published {
             dataset,
             manifest: Some(manifest),
+            is_new: true,
             replayed: false,
             skipped: ready.skipped,
         })

@@ -89,6 +89,7 @@ impl Store {
         };
         let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
         transaction.commit().await?;
+        self.count_published(&published);
         // What was published before leaves to do what was found now.
         let (dropped, complete) = match published.replayed {
             true => (0, found == 0),

@@ -10,6 +10,7 @@ use timestore_gateway::graphql::limits::Limits;
 use timestore_gateway::model::retention::RetentionDefaults;
 use timestore_gateway::store::Store;
 use timestore_gateway::store::api_token::ApiTokenCreate;
+use timestore_gateway::store::backend::Connections;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::{graphql, http};
 
@@ -54,12 +55,20 @@ impl App {
         Self::build(database, RetentionDefaults::default(), settings).await
     }
 
+    /// A gateway over these connections, where everyone may do everything.
+    pub fn over(connections: Connections) -> Self {
+        Self::assemble(connections, RetentionDefaults::default(), open(unlimited()))
+    }
+
     async fn build(database: &TestDatabase, defaults: RetentionDefaults, settings: http::Settings) -> Self {
-        let mut connections = database.connections().await;
+        Self::assemble(database.connections().await, defaults, settings)
+    }
+
+    fn assemble(mut connections: Connections, defaults: RetentionDefaults, settings: http::Settings) -> Self {
         let connection = connections.reader.clone();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let log = statements.clone();
-        connections.observe(move |statement| log.lock().unwrap().push(statement.sql.clone()));
+        connections.observe(move |info| log.lock().unwrap().push(info.statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
         let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
         Self {

@@ -28,6 +28,19 @@ impl TestDatabase {
         postgres::empty().await.migrated().await
     }
 
+    /// The same, made and reached through PgBouncer.
+    pub async fn pgbouncer() -> Self {
+        let bouncer = std::env::var("TIMESTORE_TEST_PGBOUNCER_URL")
+            .expect("TIMESTORE_TEST_PGBOUNCER_URL names no PgBouncer: run scripts/test, which starts one");
+        let database = postgres::empty().await;
+        let (host, _) = bouncer.rsplit_once('/').unwrap();
+        let through = Self {
+            url: format!("{host}/{}", database.name()),
+            directory: None,
+        };
+        through.migrated().await
+    }
+
     /// A SQLite file that is not there yet.
     pub fn sqlite_empty() -> Self {
         let directory = std::env::temp_dir().join(format!("timestore-test-{}", Uuid::now_v7().simple()));

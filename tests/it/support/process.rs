@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::database::TestDatabase;
 pub struct Process {
     child: Child,
     address: String,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
@@ -27,30 +29,56 @@ impl Process {
 
     /// The same, where another one has listened.
     pub fn start_at(address: &str, database: &TestDatabase, arguments: &[&str]) -> Self {
+        Self::launch(address, database, arguments, &[])
+    }
+
+    /// A gateway anywhere, with more variables in its environment.
+    pub fn start_in(database: &TestDatabase, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch("127.0.0.1:0", database, arguments, environment)
+    }
+
+    fn launch(
+        address: &str,
+        database: &TestDatabase,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_timestore"))
             .args(["serve", "--listen", address, "--database-url", database.url()])
             .args(arguments)
             .env_remove("TIMESTORE_LOG")
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = Vec::new();
+        let said = Arc::new(Mutex::new(Vec::new()));
         let ready = loop {
             let line = lines
                 .next()
-                .unwrap_or_else(|| panic!("it stopped: {said:#?}"))
+                .unwrap_or_else(|| panic!("it stopped: {:#?}", said.lock().unwrap()))
                 .unwrap();
+            said.lock().unwrap().push(line.clone());
             if line.contains("ready: open") {
                 break line;
             }
-            said.push(line);
         };
         // What it says from now on must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        let (_, address) = ready.split_once("open http://").unwrap();
+        let all = said.clone();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| all.lock().unwrap().push(line));
+        });
+        let (_, address) = ready.split_once("open http").unwrap();
+        let address = address.split("://").nth(1).unwrap();
         let address = address.split('/').next().unwrap().to_owned();
-        Self { child, address }
+        Self { child, address, said }
+    }
+
+    /// What it has logged so far.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
     }
 
     /// Where it listens.
