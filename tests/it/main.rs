@@ -27,6 +27,7 @@ mod erd;
 mod errors;
 mod expiry;
 mod feed_clients;
+mod federation;
 mod file_removal;
 mod graphql_http;
 mod history;
