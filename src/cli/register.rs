@@ -1,12 +1,15 @@
 //! `timestore register`: publishes files, on the database itself or through a running gateway.
 
+use std::time::Duration;
+
 use async_graphql::{Request, Variables};
 use clap::Args;
 use serde_json::Value;
 
 use super::DatabaseArgs;
 use crate::auth::Requester;
-use crate::graphql::{self, Executor};
+use crate::graphql::capacity::Capacity;
+use crate::graphql::{self, Execution, Executor};
 use crate::model::naming;
 use crate::register::args::RegisterArgs;
 use crate::register::command::register;
@@ -22,6 +25,9 @@ pub struct RegisterCommand {
     database: DatabaseArgs,
 }
 
+/// How long a request may take here, where nobody else waits for its place.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
 /// Registers the files and says what came of it.
 pub async fn run(args: RegisterCommand) -> anyhow::Result<()> {
     let options = args.files.options();
@@ -32,7 +38,14 @@ pub async fn run(args: RegisterCommand) -> anyhow::Result<()> {
         Some(gateway) => register(&gateway, &options, &mut |event| progress.show(event)).await?,
         None => {
             let store = args.database.open(false).await?;
-            let here = InProcess(Executor::new(graphql::schema(store.clone())));
+            let execution = Execution {
+                capacity: Capacity {
+                    timeout: PATIENCE,
+                    ..Capacity::default()
+                },
+                ..Execution::default()
+            };
+            let here = InProcess(Executor::with(graphql::schema(store.clone()), execution));
             let summary = register(&here, &options, &mut |event| progress.show(event)).await;
             store.close().await?;
             summary?

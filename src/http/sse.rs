@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::timeout;
 
+use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::Incoming;
 use super::streams::{Operation, QUEUE, Step, Streams};
@@ -36,11 +37,17 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
     let media = Media::accepted(request.headers());
     let requester = identity::requester(&request);
+    let from = address(&request);
     if !accepts_events(request.headers()) {
         return media.refusal(&Refusal::not_acceptable("text/event-stream"));
     }
     let request = match operations::read(&app.executor, request).await {
-        Ok(Incoming::Single(request)) => request.data(requester),
+        Ok(Incoming::Single(mut request)) => {
+            if let Some(address) = from {
+                request.data.insert(address);
+            }
+            request.data(requester)
+        }
         Ok(Incoming::Batch(_)) => {
             return media.refusal(&Refusal::bad_request("expected one request, not a batch"));
         }
