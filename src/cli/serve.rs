@@ -100,7 +100,6 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     let server = args.connections.server().await?;
-    let halt = Halt::default();
     args.metrics.serve(&store, &halt).await?;
     greet(args.connections.scheme(), listener.local_addr()?, &database);
     if only_tokens {

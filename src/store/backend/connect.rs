@@ -90,6 +90,7 @@ pub async fn connect_replica(database: &Database, size: u32) -> Result<DatabaseC
         .acquire_timeout(PROMPT)
         .test_before_acquire_if_idle_for(STALE)
         .set_application_name("timestore")
+        .map_sqlx_postgres_pool_opts(closing_abandoned)
         .sqlx_logging(false);
     sea_orm::Database::connect(options).await
 }
