@@ -16,6 +16,8 @@ use crate::support::app::App;
 use crate::support::both;
 use crate::support::builders::code_and_path;
 use crate::support::database::TestDatabase;
+use crate::support::npm::node;
+use crate::support::process::Process;
 
 both! {
     strangers_are_refused_and_told_how_to_come_in,
@@ -26,6 +28,7 @@ both! {
     what_is_shown_counts_where_nothing_need_be_shown,
     probes_and_the_playground_are_for_everyone,
     a_site_that_points_to_this_machine_is_a_stranger,
+    a_websocket_says_who_is_calling_when_it_begins,
 }
 
 const VIEWER: &str = "{ viewer { subject scopes expiresAt } }";
@@ -291,4 +294,18 @@ async fn a_site_that_points_to_this_machine_is_a_stranger(database: TestDatabase
         .header(header::HOST, "gateway.example")
         .header(header::AUTHORIZATION, format!("Bearer {token}"));
     assert_eq!(send(&app, named).await.0, StatusCode::OK);
+}
+
+async fn a_websocket_says_who_is_calling_when_it_begins(database: TestDatabase) {
+    let gateway = Process::start_with(&database, &["--trusted-proxies", "10.0.0.0/8"]);
+    let app = App::identifying(&database, Identity::default()).await;
+    let token = app.with_scopes("svc", &["a"]).await.bearer.expect("a token");
+    let url = format!("ws://{}/graphql", gateway.address());
+    let answers = node("identify.js", &[&url, "", "timestore_wrong", &token]);
+    assert_eq!(answers[0]["code"], 4403, "{answers}");
+    assert_eq!(answers[1]["code"], 4403, "{answers}");
+    assert_eq!(
+        answers[2],
+        json!({ "viewer": { "subject": "svc", "scopes": ["a"] } })
+    );
 }

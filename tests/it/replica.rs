@@ -66,7 +66,8 @@ impl Turn {
 
     /// Waits until the replica has all that was committed so far.
     async fn catch_up(&self) {
-        let position = Self::text(&self.primary, "pg_current_wal_flush_lsn()").await;
+        // What was committed may still be on its way to the disk of the primary, since the test server waits for no disk.
+        let position = Self::text(&self.primary, "pg_current_wal_insert_lsn()").await;
         let has = format!("(pg_last_wal_replay_lsn() >= '{position}')");
         let start = Instant::now();
         while Self::text(&self.replica, &has).await != "true" {

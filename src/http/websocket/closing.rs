@@ -14,8 +14,8 @@ pub(super) enum Closing {
     GoingAway,
     /// The client reads nothing, or answers no ping.
     Unresponsive,
-    /// A message is larger than is read.
-    TooLarge,
+    /// A message is larger than so many bytes, the most that is read.
+    TooLarge(usize),
     /// A message is none of the protocol.
     InvalidMessage(String),
     /// An operation came before `connection_init`.
@@ -40,7 +40,7 @@ impl Closing {
                 1008,
                 "slow consumer: nothing was read for too long; continue after the last cursor".to_owned(),
             ),
-            Self::TooLarge => (1009, "expected a smaller message".to_owned()),
+            Self::TooLarge(most) => (1009, format!("expected a message of at most {most} bytes")),
             Self::InvalidMessage(reason) => (4400, reason),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),
             Self::Forbidden(reason) => (4403, reason),

@@ -12,6 +12,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tungstenite::error::CapacityError;
 
 use super::caller::Caller;
 use super::closing::Closing;
@@ -56,7 +57,7 @@ pub(super) async fn speak<W, R, B>(
     };
     // Either side answers the other's close frame. What the client still says is read until then: a socket with unread bytes is
     // reset, and the reason with it. The rest of a message that is too large is not read; that takes a little time instead.
-    let linger = if closing == Closing::TooLarge {
+    let linger = if matches!(closing, Closing::TooLarge(_)) {
         LINGER
     } else {
         Duration::ZERO
@@ -158,8 +159,8 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
                 Err(Closing::InvalidMessage("expected a message of text".to_owned()))
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Err(error)) if is_too_large(&error) => Err(Closing::TooLarge),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Closing::Gone),
+            Some(Err(error)) => Err(most(&error).map_or(Closing::Gone, Closing::TooLarge)),
+            Some(Ok(Message::Close(_))) | None => Err(Closing::Gone),
         }
     }
 
@@ -273,10 +274,12 @@ async fn run(id: String, mut operation: Operation, outgoing: mpsc::Sender<Messag
     Ended { id, message }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
-    let source = std::error::Error::source(error);
-    let source = source.and_then(|source| source.downcast_ref::<tungstenite::Error>());
-    matches!(source, Some(tungstenite::Error::Capacity(_)))
+/// How large a message may be, where one was larger.
+fn most(error: &axum::Error) -> Option<usize> {
+    match std::error::Error::source(error)?.downcast_ref()? {
+        tungstenite::Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => Some(*max_size),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -95,19 +95,24 @@ impl Store {
     }
 
     /// Where the changes that the viewer may see are selected from, and on which conditions. What happened to no dataset is for
-    /// holders of the global scope. A dataset that is gone has the scopes that its deletion tells.
+    /// holders of the global scope. A dataset that is gone has the scopes that its deletion tells; once that is cleared away, nothing
+    /// more of it is told.
     fn visible_changes(&self, sql: &mut Sql, conditions: &mut Vec<String>) -> &'static str {
         let scopes = |column: &str| {
-            format!(
-                "(case when changes.dataset_id is null or dataset.id is not null then dataset.{column} else \
-                 (select gone.{column} from timestore.changes as gone where gone.dataset_id = changes.dataset_id \
-                 and gone.kind = 'dataset_deleted') end)"
-            )
+            format!("(case when dataset.id is null then gone.gone_{column} else dataset.{column} end)")
         };
         match readable(sql, &self.viewer, &scopes("read_scopes"), &scopes("write_scopes")) {
             Some(condition) => {
                 conditions.push(condition);
-                "timestore.changes as changes left join timestore.datasets as dataset on dataset.id = changes.dataset_id"
+                conditions.push(
+                    "(changes.dataset_id is null or dataset.id is not null or gone.gone_id is not null)"
+                        .to_owned(),
+                );
+                "timestore.changes as changes \
+                 left join timestore.datasets as dataset on dataset.id = changes.dataset_id \
+                 left join (select dataset_id as gone_id, read_scopes as gone_read_scopes, write_scopes as gone_write_scopes \
+                 from timestore.changes where kind = 'dataset_deleted') as gone \
+                 on dataset.id is null and gone.gone_id = changes.dataset_id"
             }
             None => "timestore.changes as changes",
         }
