@@ -84,7 +84,8 @@ ensure_npm_packages() {
 ensure_venv() {
   local venv=$1
   shift
-  if [ "$(cat "$venv/packages" 2>/dev/null)" = "$*" ]; then return; fi
+  # One that was moved names the place where it was.
+  if [ "$(cat "$venv/packages" 2>/dev/null)" = "$*" ] && "$venv/bin/pip" --version >/dev/null 2>&1; then return; fi
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
   say "installing $1 into ${venv#"$root"/}"
   rm -rf "$venv"

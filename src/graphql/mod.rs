@@ -97,6 +97,7 @@ pub use self::executor::{Execution, Executor};
 use self::feed::Feed;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
+use self::query::Questions;
 use crate::store::Store;
 
 /// The graph. Cheap to clone.
@@ -107,9 +108,11 @@ pub fn schema(store: Store) -> Schema {
     builder().data(Feed::new(store.clone())).data(store).finish()
 }
 
-/// The graph in the schema definition language, the same text every time.
+/// The graph in the schema definition language, the same text every time. What only routers ask is left out: clients have no use
+/// for it.
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(options())
+    let schema = async_graphql::Schema::build(Questions::default(), Mutation::default(), Subscription);
+    schema.finish().sdl_with_options(options())
 }
 
 /// The same as a subgraph of an Apollo Federation 2 graph: with the keys of its entities.

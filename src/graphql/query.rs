@@ -14,9 +14,21 @@ use super::node::NodeQuery;
 use super::rate_limit::RateLimitQuery;
 use super::storage_target::StorageTargetQuery;
 
-/// What can be asked.
-#[derive(Debug, Default, MergedObject)]
-pub struct Query(
+/// Both roots from one list.
+macro_rules! roots {
+    ($($root:ident),+ $(,)?) => {
+        /// What can be asked, with what a router of a larger graph asks beside it.
+        #[derive(Debug, Default, MergedObject)]
+        pub struct Query($($root,)+ EntityQuery);
+
+        /// What can be asked.
+        #[derive(Debug, Default, MergedObject)]
+        #[graphql(name = "Query")]
+        pub struct Questions($($root),+);
+    };
+}
+
+roots!(
     NodeQuery,
     DatasetQuery,
     StorageTargetQuery,
@@ -26,6 +38,5 @@ pub struct Query(
     ChangeQuery,
     AuditEventQuery,
     ApiTokenQuery,
-    EntityQuery,
     RateLimitQuery,
 );

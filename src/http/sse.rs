@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::address::address;
 use super::answer::{Media, Refusal};
@@ -83,7 +84,7 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 /// an error after them, while the operation has long ended.
 fn events(operation: Operation, settings: &Streams) -> impl Stream<Item = String> + Send + use<> {
     let (outgoing, queue) = mpsc::channel(QUEUE);
-    let pumping = tokio::spawn(pump(operation, outgoing, settings.patience));
+    let pumping = tokio::spawn(pump(operation, outgoing, settings.patience).in_current_span());
     let queued = stream::unfold(queue, async |mut queue| Some((queue.recv().await?, queue)));
     let last = stream::once(async { pumping.await.unwrap_or_default() });
     queued.chain(last)

@@ -2,12 +2,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::request::Builder;
 use axum::http::{HeaderName, Request, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use timestore_gateway::auth::jwks::{Jwks, JwksSource};
+use timestore_gateway::auth::jwt::{Jwt, JwtSettings};
 use timestore_gateway::auth::proxy::TrustedProxies;
 use timestore_gateway::http::Identity;
 use tower::ServiceExt;
@@ -29,7 +36,11 @@ both! {
     probes_and_the_playground_are_for_everyone,
     a_site_that_points_to_this_machine_is_a_stranger,
     a_websocket_says_who_is_calling_when_it_begins,
+    keys_are_fetched_once_for_all_who_come_and_not_for_every_stranger,
 }
+
+/// A key made for these tests.
+const ED: &str = "MC4CAQAwBQYDK2VwBCIEIPlFoByT5z8OSjO6nVB8qfTE1yobMS3cDBEMKdBnxCUE";
 
 const VIEWER: &str = "{ viewer { subject scopes expiresAt } }";
 
@@ -301,11 +312,71 @@ async fn a_websocket_says_who_is_calling_when_it_begins(database: TestDatabase) 
     let app = App::identifying(&database, Identity::default()).await;
     let token = app.with_scopes("svc", &["a"]).await.bearer.expect("a token");
     let url = format!("ws://{}/graphql", gateway.address());
-    let answers = node("identify.js", &[&url, "", "timestore_wrong", &token]);
+    let answers = node("identify.js", &[&url, "", "", "timestore_wrong", &token]);
     assert_eq!(answers[0]["code"], 4403, "{answers}");
     assert_eq!(answers[1]["code"], 4403, "{answers}");
     assert_eq!(
         answers[2],
         json!({ "viewer": { "subject": "svc", "scopes": ["a"] } })
     );
+}
+
+/// An issuer that counts how often its keys are asked for, and where it answers.
+async fn issuer(keys: Value) -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let keys = axum::routing::get(async move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        axum::Json(keys.clone())
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("an address");
+    let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
+    tokio::spawn(async { axum::serve(listener, axum::Router::new().route("/keys", keys)).await });
+    (url, asked)
+}
+
+async fn keys_are_fetched_once_for_all_who_come_and_not_for_every_stranger(database: TestDatabase) {
+    let key = EncodingKey::from_ed_der(&STANDARD.decode(ED).expect("base64"));
+    let mut public = Jwk::from_encoding_key(&key, Algorithm::EdDSA).expect("a key");
+    public.common.key_id = Some("one".to_owned());
+    let (url, asked) = issuer(json!({ "keys": [public] })).await;
+    let settings = JwtSettings {
+        issuer: "https://issuer".to_owned(),
+        audiences: vec!["timestore".to_owned()],
+        algorithms: vec![Algorithm::EdDSA],
+        scope_claim: "scope".to_owned(),
+        leeway: 60,
+    };
+    let identity = Identity {
+        jwt: Some(Arc::new(Jwt::new(
+            settings,
+            Jwks::new(JwksSource::Url(url)).expect("keys"),
+        ))),
+        ..Identity::default()
+    };
+    let app = App::identifying(&database, identity).await;
+    let token = |id: &str| {
+        let claims = json!({ "iss": "https://issuer", "aud": "timestore", "sub": "ann", "scope": "timestore:read",
+            "exp": chrono::Utc::now().timestamp() + 600 });
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(id.to_owned());
+        encode(&header, &claims, &key).expect("a token")
+    };
+    let ann = app.showing(&token("one"));
+    let viewers = futures_util::future::join_all((0..20).map(|_| viewer(&ann))).await;
+    assert!(
+        viewers
+            .iter()
+            .all(|viewer| viewer["subject"] == "ann" && viewer["scopes"] == json!(["timestore:read"]))
+    );
+    for _ in 0..20 {
+        let stranger = app.showing(&token("unknown"));
+        assert_eq!(
+            stranger.error(VIEWER, json!({})).await["extensions"]["code"],
+            "UNAUTHENTICATED"
+        );
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

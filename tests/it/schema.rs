@@ -39,10 +39,6 @@ fn every_type_field_argument_and_value_is_described() {
         };
         let definition = definition.node;
         let name = definition.name.node;
-        if name.starts_with('_') {
-            // Those of the federation's specification.
-            continue;
-        }
         let mut described = |member: String, is: bool| {
             if !is {
                 bare.push(member)
@@ -81,9 +77,6 @@ fn fields(
 ) {
     for field in fields {
         let field = field.node;
-        if field.name.node.starts_with('_') {
-            continue;
-        }
         described(format!("{name}.{}", field.name.node), field.description.is_some());
         for argument in field.arguments {
             let member = format!("{name}.{}({})", field.name.node, argument.node.name.node);

@@ -7,6 +7,7 @@ use crate::support::builders::{partition, slug};
 use crate::support::client::document;
 use crate::support::collector::{Collector, Span, spans};
 use crate::support::database::TestDatabase;
+use crate::support::npm::node;
 use crate::support::process::{Process, post};
 
 /// The trace of a caller, and the span that its request is sent in.
@@ -94,6 +95,46 @@ async fn a_request_is_a_trace_from_its_caller_to_its_statements() {
     assert!(statements[0].attribute("db.query.text").unwrap().contains("$1"));
     assert_eq!(statements[0].attribute("db.system.name"), Some("postgresql"));
     assert_eq!(ours.len(), 4, "{ours:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_streams_do_is_part_of_the_trace_of_their_requests() {
+    let database = TestDatabase::sqlite().await;
+    let collector = Collector::start().await;
+    let gateway = Process::start_in(&database, &["--otlp-endpoint", &collector.url], &[AT_ONCE]);
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
+    let url = format!("http://{}/graphql/stream", gateway.address());
+    let mut response = ureq::post(&url)
+        .header("traceparent", &traceparent)
+        .send_json(json!({ "query": "{ viewer { subject } }" }))
+        .unwrap();
+    assert!(
+        response
+            .body_mut()
+            .read_to_string()
+            .unwrap()
+            .contains("event: complete")
+    );
+    let url = format!("ws://{}/graphql", gateway.address());
+    node("identify.js", &[&url, &traceparent, ""]);
+    let ours = collector
+        .until(|came| {
+            let mut ours = spans(came);
+            ours.retain(|span| span.text("traceId") == TRACE);
+            (ours.len() >= 4).then_some(ours)
+        })
+        .await;
+    for name in ["POST /graphql/stream", "GET /graphql"] {
+        let request = ours.iter().find(|span| span.text("name") == name);
+        let request = request.unwrap_or_else(|| panic!("{ours:#?}"));
+        let mut operations = ours
+            .iter()
+            .filter(|span| span.text("parentSpanId") == request.text("spanId"));
+        assert!(
+            operations.any(|span| span.text("name") == "query"),
+            "{name}: {ours:#?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

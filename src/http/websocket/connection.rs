@@ -12,6 +12,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tracing::Instrument;
 use tungstenite::error::CapacityError;
 
 use super::caller::Caller;
@@ -207,7 +208,7 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
                 let operation = (self.begin)(request.data(requester));
                 let task = self
                     .tasks
-                    .spawn(run(id.clone(), operation, self.outgoing.clone()));
+                    .spawn(run(id.clone(), operation, self.outgoing.clone()).in_current_span());
                 self.running.insert(id, task);
                 Ok(())
             }

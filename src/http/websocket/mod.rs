@@ -12,6 +12,7 @@ use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use tracing::{Instrument, Span};
 
 use self::caller::Caller;
 use super::address::address;
@@ -58,13 +59,18 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
         Operation::begin(&executor, request, halt.clone())
     };
     let open = streams.open.token();
+    // What is asked for on the connection is part of the trace of the request that began it.
+    let span = Span::current();
     socket
         .protocols([PROTOCOL])
         .max_message_size(most)
         .max_frame_size(most)
-        .on_upgrade(async move |socket| {
-            connection::speak(socket.split(), begin, caller, streams).await;
-            drop(open);
+        .on_upgrade(move |socket| {
+            let speaking = async move {
+                connection::speak(socket.split(), begin, caller, streams).await;
+                drop(open);
+            };
+            speaking.instrument(span)
         })
 }
 
