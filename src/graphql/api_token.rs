@@ -10,6 +10,7 @@ use super::context::ContextExt;
 use super::error::Result;
 use super::id::GlobalId;
 use super::pagination::{List, MAX_LIMIT, PageArgs, Position};
+use super::plain::Plain;
 use super::scalar::DateTime;
 use crate::model::naming;
 use crate::store::api_token::ApiTokenPosition;
@@ -23,6 +24,8 @@ impl From<Model> for ApiToken {
         Self(model)
     }
 }
+
+impl Plain for ApiToken {}
 
 impl Listed for ApiToken {
     const NAME: &'static str = "ApiToken";

@@ -13,6 +13,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::DatasetById;
 use super::pagination::{List, MAX_LIMIT, PageArgs, Position};
+use super::plain::Plain;
 use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
 use crate::model::naming;
@@ -27,6 +28,8 @@ impl From<Model> for AuditEvent {
         Self(model)
     }
 }
+
+impl Plain for AuditEvent {}
 
 impl Listed for AuditEvent {
     const NAME: &'static str = "AuditEvent";

@@ -14,6 +14,7 @@ use super::error::{Error, Result};
 use super::keys::{DatasetById, ManifestByKey};
 use super::manifest::Manifest;
 use super::pagination::{List, MAX_LIMIT, PageArgs, foreign_cursor};
+use super::plain::Plain;
 use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
 use crate::store::DatasetRef;
@@ -28,6 +29,8 @@ impl From<Model> for Change {
         Self(model)
     }
 }
+
+impl Plain for Change {}
 
 impl Listed for Change {
     const NAME: &'static str = "Change";

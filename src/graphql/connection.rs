@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object, ObjectType, TypeName};
 use timestore_entity::enums::StorageKind;
 use timestore_entity::ids::DatasetId;
@@ -11,6 +12,7 @@ use super::context::ContextExt;
 use super::error::Result;
 use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
 use super::pagination::{List, PageInfo, Position};
+use super::plain::{Plain, Planner, Step, WrittenList};
 use crate::store::audit_event::AuditEventFilter;
 use crate::store::change::ChangeFilter;
 use crate::store::dataset::DatasetFilter;
@@ -21,7 +23,7 @@ use crate::store::schema_version::SchemaVersionKey;
 use crate::store::{Page, Rows};
 
 /// What lists are made of.
-pub trait Listed: ObjectType + 'static {
+pub trait Listed: ObjectType + Plain + 'static {
     /// The name of its connections and edges, before `Connection` and `Edge`.
     const NAME: &'static str;
 
@@ -62,20 +64,17 @@ impl<T: Listed> TypeName for Connection<T> {
 #[Object(name_type)]
 impl<T: Listed> Connection<T> {
     /// The rows of the page, each with its cursor.
-    async fn edges(&self) -> Vec<Edge<'_, T>> {
-        self.rows
-            .rows
-            .iter()
-            .map(|node| Edge {
-                list: &self.list,
-                node,
-            })
-            .collect()
+    async fn edges(&self) -> WrittenList<Vec<Edge<'_, T>>> {
+        let edge = |node| Edge {
+            list: &self.list,
+            node,
+        };
+        WrittenList(self.rows.rows.iter().map(edge).collect())
     }
 
     /// The rows of the page.
-    async fn nodes(&self) -> &[T] {
-        &self.rows.rows
+    async fn nodes(&self) -> WrittenList<&[T]> {
+        WrittenList(&self.rows.rows)
     }
 
     /// Where the page stands in the list.
@@ -98,6 +97,21 @@ pub struct Edge<'a, T: Listed> {
 impl<T: Listed> TypeName for Edge<'_, T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", T::NAME).into()
+    }
+}
+
+impl<T: Listed> Plain for Edge<'_, T> {
+    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        match field.name.node.as_str() {
+            "cursor" => Some(Step::Scalar(|edge, json| {
+                json.value(&edge.list.cursor(&edge.node.position()));
+            })),
+            "node" => planner.object(field, |edge: &Self| edge.node),
+            _ => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use timestore_entity::dataset::Model;
 use timestore_entity::dataset_head::Model as Head;
@@ -19,6 +20,7 @@ use super::keys::{
 use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::plain::{Plain, Planner, Step, Written};
 use super::reference::{ManifestRefInput, is_text};
 use super::retention_policy::{EffectiveRetentionPolicy, RetentionPolicy};
 use super::retention_preview::{RetentionPreview, RetentionRulesInput};
@@ -49,8 +51,35 @@ impl Listed for Dataset {
 }
 
 impl Dataset {
+    fn global_id(&self) -> GlobalId {
+        GlobalId::Dataset(self.0.id)
+    }
+
     async fn head(&self, ctx: &Context<'_>) -> Result<Arc<Head>> {
         ctx.loaders().expect(HeadOf(self.0.id)).await
+    }
+}
+
+impl Plain for Dataset {
+    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "id" => |dataset, json| json.id(dataset.global_id()),
+            "slug" => |dataset, json| json.value(&dataset.0.slug),
+            "name" => |dataset, json| json.value(&dataset.0.name),
+            "description" => |dataset, json| json.value(&dataset.0.description),
+            "status" => |dataset, json| json.one_of(DatasetStatus::from(dataset.0.status)),
+            "writeFormat" => |dataset, json| json.one_of(FileFormat::from(dataset.0.write_format)),
+            "compatibility" => |dataset, json| json.one_of(CompatibilityMode::from(dataset.0.compatibility)),
+            "metadata" => |dataset, json| json.value(&dataset.0.metadata),
+            "revision" => |dataset, json| json.value(&dataset.0.revision),
+            "archiveReason" => |dataset, json| json.value(&dataset.0.archive_reason),
+            "createdAt" => |dataset, json| json.instant(dataset.0.created_at),
+            "updatedAt" => |dataset, json| json.instant(dataset.0.updated_at),
+            _ => return None,
+        }))
     }
 }
 
@@ -59,7 +88,7 @@ impl Dataset {
 impl Dataset {
     /// The global id.
     pub async fn id(&self) -> ID {
-        GlobalId::Dataset(self.0.id).encode()
+        self.global_id().encode()
     }
 
     /// The slug, unique in the catalog, in lower case.
@@ -138,9 +167,9 @@ impl Dataset {
     }
 
     /// The storage target of files whose publisher names none.
-    async fn default_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Arc<StorageTarget>>> {
+    async fn default_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Written<Arc<StorageTarget>>>> {
         match self.0.default_storage_target_id {
-            Some(id) => ctx.loaders().expect(StorageTargetById(id)).await.map(Some),
+            Some(id) => Ok(Some(Written(ctx.loaders().expect(StorageTargetById(id)).await?))),
             None => Ok(None),
         }
     }
@@ -150,11 +179,16 @@ impl Dataset {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Its number; the newest one when omitted.")] version: Option<i32>,
-    ) -> Result<Option<Arc<SchemaVersion>>> {
-        match version {
-            Some(version) => ctx.loaders().load(SchemaVersionByKey((self.0.id, version))).await,
-            None => ctx.loaders().load(LatestSchemaVersionOf(self.0.id)).await,
-        }
+    ) -> Result<Option<Written<Arc<SchemaVersion>>>> {
+        let found = match version {
+            Some(version) => {
+                ctx.loaders()
+                    .load(SchemaVersionByKey((self.0.id, version)))
+                    .await?
+            }
+            None => ctx.loaders().load(LatestSchemaVersionOf(self.0.id)).await?,
+        };
+        Ok(found.map(Written))
     }
 
     /// The schema versions, newest first.
@@ -190,15 +224,16 @@ impl Dataset {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which one; the current one when omitted.")] by: Option<ManifestRefInput>,
-    ) -> Result<Option<Arc<Manifest>>> {
-        match by.map(ManifestRefInput::into_store) {
-            None => ctx.loaders().load(CurrentManifestOf(self.0.id)).await,
+    ) -> Result<Option<Written<Arc<Manifest>>>> {
+        let found = match by.map(ManifestRefInput::into_store) {
+            None => ctx.loaders().load(CurrentManifestOf(self.0.id)).await?,
             Some(ManifestRef::Version(version)) => {
-                ctx.loaders().load(ManifestByKey((self.0.id, version))).await
+                ctx.loaders().load(ManifestByKey((self.0.id, version))).await?
             }
-            Some(ManifestRef::Snapshot(name)) if !is_text(&name) => Ok(None),
-            Some(by) => ctx.loaders().load(ManifestByRef((self.0.id, by))).await,
-        }
+            Some(ManifestRef::Snapshot(name)) if !is_text(&name) => None,
+            Some(by) => ctx.loaders().load(ManifestByRef((self.0.id, by))).await?,
+        };
+        Ok(found.map(Written))
     }
 
     /// The versions, newest first.
@@ -239,8 +274,9 @@ impl Dataset {
     }
 
     /// The policy of its own, what it keeps and for how long; null when it has none.
-    async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Arc<RetentionPolicy>>> {
-        ctx.loaders().load(RetentionPolicyOf(self.0.id)).await
+    async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Written<Arc<RetentionPolicy>>>> {
+        let found = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        Ok(found.map(Written))
     }
 
     /// What applying a retention policy would do now: which files would go, and what would keep them on their targets.

@@ -13,6 +13,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{DatasetById, StorageTargetById};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::plain::Plain;
 use super::reference::{DatasetRefInput, StorageTargetRefInput};
 use super::scalar::{BigInt, DateTime};
 use super::storage_target::StorageTarget;
@@ -33,6 +34,8 @@ impl From<(Model, file_removal::FileRemovalState)> for FileRemoval {
         Self { model, state }
     }
 }
+
+impl Plain for FileRemoval {}
 
 impl Listed for FileRemoval {
     const NAME: &'static str = "FileRemoval";

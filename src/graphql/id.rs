@@ -41,6 +41,9 @@ pub enum GlobalId {
     ApiToken(ApiTokenId),
 }
 
+/// The length of the longest id: 33 bytes are 44 characters.
+const LONGEST: usize = 44;
+
 const DATASET: u8 = 1;
 const STORAGE_TARGET: u8 = 2;
 const SCHEMA_VERSION: u8 = 3;
@@ -56,6 +59,14 @@ const API_TOKEN: u8 = 11;
 impl GlobalId {
     /// The id as clients see it.
     pub fn encode(self) -> ID {
+        let mut text = Vec::with_capacity(LONGEST);
+        self.write(&mut text);
+        // Base64 is ASCII.
+        ID(String::from_utf8(text).unwrap_or_default())
+    }
+
+    /// Adds the id to a text.
+    pub fn write(self, text: &mut Vec<u8>) {
         let (tag, owner, rest) = match self {
             Self::Dataset(id) => (DATASET, id.0, Rest::None),
             Self::StorageTarget(id) => (STORAGE_TARGET, id.0, Rest::None),
@@ -69,21 +80,29 @@ impl GlobalId {
             Self::LifecycleRun(id) => (LIFECYCLE_RUN, id.0, Rest::None),
             Self::ApiToken(id) => (API_TOKEN, id.0, Rest::None),
         };
-        let mut bytes = Vec::with_capacity(33);
-        bytes.push(tag);
-        bytes.extend_from_slice(owner.as_bytes());
-        match rest {
-            Rest::None => {}
-            Rest::Version(version) => bytes.extend_from_slice(&version.to_be_bytes()),
-            Rest::Uuid(uuid) => bytes.extend_from_slice(uuid.as_bytes()),
-        }
-        ID(URL_SAFE_NO_PAD.encode(bytes))
+        let mut bytes = [0; 33];
+        bytes[0] = tag;
+        bytes[1..17].copy_from_slice(owner.as_bytes());
+        let length = match rest {
+            Rest::None => 17,
+            Rest::Version(version) => {
+                bytes[17..21].copy_from_slice(&version.to_be_bytes());
+                21
+            }
+            Rest::Uuid(uuid) => {
+                bytes[17..].copy_from_slice(uuid.as_bytes());
+                33
+            }
+        };
+        let mut encoded = [0; LONGEST];
+        // The buffer has room for the longest.
+        let written = URL_SAFE_NO_PAD.encode_slice(&bytes[..length], &mut encoded);
+        text.extend_from_slice(&encoded[..written.unwrap_or_default()]);
     }
 
     /// What a text names; none for a text that is no id.
     pub fn decode(text: &str) -> Option<Self> {
-        // The longest id has 33 bytes, which is 44 characters.
-        if text.len() > 44 {
+        if text.len() > LONGEST {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object};
 use timestore_entity::manifest::Model;
 
@@ -15,6 +16,8 @@ use super::error::{Error, Result};
 use super::id::GlobalId;
 use super::keys::{CoverageOf, DatasetById, HeadOf, ManifestByKey, SchemaVersionByKey};
 use super::partitions::PartitionConnection;
+use super::plain::json::JsonWriter;
+use super::plain::{Plain, Planner, Step};
 use super::predicate::{ColumnPredicateInput, FileChoice, KeyPredicateInput};
 use super::reference::TimeWindow;
 use super::scalar::{BigInt, DateTime, Duration, Json};
@@ -42,9 +45,39 @@ impl Listed for Manifest {
 }
 
 impl Manifest {
+    fn global_id(&self) -> GlobalId {
+        GlobalId::Manifest(self.0.dataset_id, self.0.version)
+    }
+
     /// Its key.
     pub fn key(&self) -> ManifestKey {
         (self.0.dataset_id, self.0.version)
+    }
+}
+
+impl Plain for Manifest {
+    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "id" => |manifest, json| json.id(manifest.global_id()),
+            "version" => |manifest, json| json.value(&manifest.0.version),
+            "operation" => |manifest, json| json.one_of(ManifestOperation::from(manifest.0.operation)),
+            "partitionCount" => |manifest, json| json.value(&manifest.0.partition_count),
+            "addedCount" => |manifest, json| json.value(&manifest.0.added_count),
+            "removedCount" => |manifest, json| json.value(&manifest.0.removed_count),
+            "totalRows" => |manifest, json| json.big_int(manifest.0.total_rows),
+            "totalBytes" => |manifest, json| json.big_int(manifest.0.total_bytes),
+            "startTime" => |manifest, json| json.optional(manifest.0.start_time, JsonWriter::instant),
+            "endTime" => |manifest, json| json.optional(manifest.0.end_time, JsonWriter::instant),
+            "createdBy" => |manifest, json| json.value(&manifest.0.created_by),
+            "createdAt" => |manifest, json| json.instant(manifest.0.created_at),
+            "publishedAt" => |manifest, json| json.instant(manifest.0.published_at),
+            "summary" => |manifest, json| json.value(&manifest.0.summary),
+            "metadata" => |manifest, json| json.value(&manifest.0.metadata),
+            _ => return None,
+        }))
     }
 }
 
@@ -54,7 +87,7 @@ impl Manifest {
 impl Manifest {
     /// The global id.
     pub async fn id(&self) -> ID {
-        GlobalId::Manifest(self.0.dataset_id, self.0.version).encode()
+        self.global_id().encode()
     }
 
     /// Counts from 1 within the dataset, without gaps, in the order of publishing.

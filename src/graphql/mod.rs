@@ -14,6 +14,7 @@ pub mod nul;
 pub mod numbers;
 mod observed;
 pub mod persisted;
+pub mod plain;
 pub mod prepare;
 pub mod rate;
 pub mod reading;

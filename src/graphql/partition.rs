@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object};
 use timestore_entity::partition::Model;
 
@@ -12,6 +13,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{DatasetById, ManifestByKey, PartitionByKey, SchemaVersionByKey, StorageTargetById};
 use super::manifest::Manifest;
+use super::plain::{Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::storage_target::StorageTarget;
@@ -36,6 +38,10 @@ impl From<Model> for Partition {
 }
 
 impl Partition {
+    fn global_id(&self) -> GlobalId {
+        GlobalId::Partition(self.model.dataset_id, self.model.id)
+    }
+
     async fn storage_target(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
         ctx.loaders()
             .expect(StorageTargetById(self.model.storage_target_id))
@@ -59,12 +65,34 @@ impl Partition {
     }
 }
 
+impl Plain for Partition {
+    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "id" => |file, json| json.id(file.global_id()),
+            "filePath" => |file, json| json.value(&file.model.file_path),
+            "fileFormat" => |file, json| json.one_of(FileFormat::from(file.model.file_format)),
+            "fileSizeBytes" => |file, json| json.big_int(file.model.file_size_bytes),
+            "rowCount" => |file, json| json.big_int(file.model.row_count),
+            "startTime" => |file, json| json.instant(file.model.start_time),
+            "endTime" => |file, json| json.instant(file.model.end_time),
+            "partitionKey" => |file, json| json.value(&file.model.partition_key),
+            "checksum" => |file, json| json.value(&file.model.checksum),
+            "ingestionSignature" => |file, json| json.value(&file.model.ingestion_signature),
+            "metadata" => |file, json| json.value(&file.model.metadata),
+            _ => return None,
+        }))
+    }
+}
+
 /// An immutable file of rows.
 #[Object]
 impl Partition {
     /// The global id.
     pub async fn id(&self) -> ID {
-        GlobalId::Partition(self.model.dataset_id, self.model.id).encode()
+        self.global_id().encode()
     }
 
     /// The dataset.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object, SimpleObject};
 use serde::{Deserialize, Serialize};
 use timestore_entity::Timestamp;
@@ -18,6 +19,7 @@ use super::manifest::Manifest;
 use super::pages::{Asked, ChangedFiles, Files, Prunings};
 use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
 use super::partition::Partition;
+use super::plain::{Plain, Planner, Step, WrittenList};
 use super::predicate::FileChoice;
 use crate::model::span::{EARLIEST, LATEST};
 use crate::store::diff::{DiffKey, Side};
@@ -271,20 +273,17 @@ impl PartitionConnection {
 #[Object]
 impl PartitionConnection {
     /// The files of the page, each with its cursor.
-    async fn edges(&self) -> Vec<PartitionEdge<'_>> {
-        self.rows
-            .rows
-            .iter()
-            .map(|node| PartitionEdge {
-                connection: self,
-                node,
-            })
-            .collect()
+    async fn edges(&self) -> WrittenList<Vec<PartitionEdge<'_>>> {
+        let edge = |node| PartitionEdge {
+            connection: self,
+            node,
+        };
+        WrittenList(self.rows.rows.iter().map(edge).collect())
     }
 
     /// The files of the page.
-    async fn nodes(&self) -> &[Partition] {
-        &self.rows.rows
+    async fn nodes(&self) -> WrittenList<&[Partition]> {
+        WrittenList(&self.rows.rows)
     }
 
     /// Where the page stands in the list.
@@ -312,6 +311,21 @@ impl PartitionConnection {
 pub struct PartitionEdge<'a> {
     connection: &'a PartitionConnection,
     node: &'a Partition,
+}
+
+impl Plain for PartitionEdge<'_> {
+    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        match field.name.node.as_str() {
+            "cursor" => Some(Step::Scalar(|edge, json| {
+                json.value(&edge.connection.cursor(edge.node));
+            })),
+            "node" => planner.object(field, |edge: &Self| edge.node),
+            _ => None,
+        }
+    }
 }
 
 /// A file of a page, with its cursor.

@@ -10,6 +10,7 @@ use super::classify::coded;
 use super::error::{Code, Error, Result};
 use super::executor::Execution;
 use super::limits::Limits;
+use super::plain::{Resolved, merges};
 use super::{nul, numbers, unique};
 
 /// What a request is going to do.
@@ -27,6 +28,10 @@ pub fn prepare(execution: &Execution, request: &mut Request) -> Result<Prepared,
     check_text(&execution.limits, &request.query)?;
     let document = request.parsed_query().map_err(unparsed)?;
     execution.limits.check_document(document)?;
+    let merges = merges(document);
+    if merges {
+        request.data.insert(Resolved);
+    }
     if let Some(hash) = brought {
         execution.documents.remember(hash, &request.query);
     }

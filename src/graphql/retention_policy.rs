@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object};
 use timestore_entity::retention_policy::Model;
 
@@ -10,6 +11,8 @@ use super::dataset::Dataset;
 use super::enums::{RetentionMode, RetentionPolicySource};
 use super::error::{Error, Result};
 use super::keys::{DatasetById, StorageTargetById};
+use super::plain::json::JsonWriter;
+use super::plain::{Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Duration, Json};
 use super::storage_target::StorageTarget;
 use crate::store::retention_policy::EffectivePolicy;
@@ -21,6 +24,28 @@ pub struct RetentionPolicy(pub Model);
 impl From<Model> for RetentionPolicy {
     fn from(model: Model) -> Self {
         Self(model)
+    }
+}
+
+impl Plain for RetentionPolicy {
+    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "mode" => |policy, json| json.one_of(RetentionMode::from(policy.0.mode)),
+            "maxAge" => |policy, json| json.value(&policy.0.max_age),
+            "maxTotalBytes" => |policy, json| json.optional(policy.0.max_total_bytes, JsonWriter::big_int),
+            "keepVersions" => |policy, json| json.value(&policy.0.keep_versions),
+            "maxVersionAge" => |policy, json| json.value(&policy.0.max_version_age),
+            "deleteGrace" => |policy, json| json.value(&policy.0.delete_grace),
+            "coldStorageAfter" => |policy, json| json.value(&policy.0.cold_storage_after),
+            "metadata" => |policy, json| json.value(&policy.0.metadata),
+            "revision" => |policy, json| json.value(&policy.0.revision),
+            "updatedAt" => |policy, json| json.instant(policy.0.updated_at),
+            "updatedBy" => |policy, json| json.value(&policy.0.updated_by),
+            _ => return None,
+        }))
     }
 }
 

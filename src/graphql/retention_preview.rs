@@ -7,6 +7,7 @@ use super::context::ContextExt;
 use super::error::Result;
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::partition::Partition;
+use super::plain::Plain;
 use super::scalar::{BigInt, DateTime, Duration};
 use crate::store::partition::PartitionPosition;
 use crate::store::retention::{self as store, Going, Rules, Tally};
@@ -169,6 +170,8 @@ impl RetentionPreview {
 
 /// A file that would go.
 pub struct RetentionPreviewFile(Going);
+
+impl Plain for RetentionPreviewFile {}
 
 impl Listed for RetentionPreviewFile {
     const NAME: &'static str = "RetentionPreviewFile";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field as Selected;
 use async_graphql::{Context, ID, Object};
 use timestore_entity::schema_version::{self as entity, Model};
 
@@ -15,6 +16,7 @@ use super::keys::DatasetById;
 use super::manifest::Manifest;
 use super::pages::{Asked, ManifestsUsing};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::plain::{Plain, Planner, Step};
 use super::scalar::DateTime;
 
 /// One version of a dataset's fields.
@@ -36,12 +38,35 @@ impl Listed for SchemaVersion {
     }
 }
 
+impl SchemaVersion {
+    fn global_id(&self) -> GlobalId {
+        GlobalId::SchemaVersion(self.0.dataset_id, self.0.version)
+    }
+}
+
+impl Plain for SchemaVersion {
+    fn step<'p>(field: &Selected, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "id" => |schema, json| json.id(schema.global_id()),
+            "version" => |schema, json| json.value(&schema.0.version),
+            "description" => |schema, json| json.value(&schema.0.description),
+            "checksum" => |schema, json| json.value(&schema.0.checksum),
+            "createdBy" => |schema, json| json.value(&schema.0.created_by),
+            "createdAt" => |schema, json| json.instant(schema.0.created_at),
+            _ => return None,
+        }))
+    }
+}
+
 /// One version of a dataset's fields. It never changes; fields that were stated before are the same schema version again.
 #[Object]
 impl SchemaVersion {
     /// The global id.
     pub async fn id(&self) -> ID {
-        GlobalId::SchemaVersion(self.0.dataset_id, self.0.version).encode()
+        self.global_id().encode()
     }
 
     /// Counts from 1 within the dataset, without gaps.

@@ -12,6 +12,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{DatasetById, ManifestByKey};
 use super::manifest::Manifest;
+use super::plain::Plain;
 use super::scalar::DateTime;
 
 /// A name for a version, which keeps it from expiring.
@@ -23,6 +24,8 @@ impl From<Model> for Snapshot {
         Self(model)
     }
 }
+
+impl Plain for Snapshot {}
 
 impl Listed for Snapshot {
     const NAME: &'static str = "Snapshot";

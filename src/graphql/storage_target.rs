@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object};
 use timestore_entity::storage_target::Model;
 
@@ -11,6 +12,7 @@ use super::enums::StorageKind;
 use super::error::Result;
 use super::id::GlobalId;
 use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::plain::{Plain, Planner, Step};
 use super::reference::StorageTargetRefInput;
 use super::scalar::{DateTime, Json};
 
@@ -33,12 +35,37 @@ impl Listed for StorageTarget {
     }
 }
 
+impl StorageTarget {
+    fn global_id(&self) -> GlobalId {
+        GlobalId::StorageTarget(self.0.id)
+    }
+}
+
+impl Plain for StorageTarget {
+    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "id" => |target, json| json.id(target.global_id()),
+            "name" => |target, json| json.value(&target.0.name),
+            "kind" => |target, json| json.one_of(StorageKind::from(target.0.kind)),
+            "baseUri" => |target, json| json.value(&target.0.base_uri),
+            "description" => |target, json| json.value(&target.0.description),
+            "config" => |target, json| json.value(&target.0.config),
+            "createdAt" => |target, json| json.instant(target.0.created_at),
+            "updatedAt" => |target, json| json.instant(target.0.updated_at),
+            _ => return None,
+        }))
+    }
+}
+
 /// A place that holds partition files: a directory, a bucket, a container, a web server.
 #[Object]
 impl StorageTarget {
     /// The global id.
     pub async fn id(&self) -> ID {
-        GlobalId::StorageTarget(self.0.id).encode()
+        self.global_id().encode()
     }
 
     /// The name, unique in the catalog.

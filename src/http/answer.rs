@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::graphql::error::{self, Code, Error};
 use crate::graphql::executor::is_request_error;
+use crate::graphql::plain::json::{JsonWriter, to_json};
 
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Media {
     /// The answer to one request.
     pub fn response(self, response: &async_graphql::Response) -> Response {
         if !is_request_error(response) {
-            return self.json(StatusCode::OK, response);
+            return self.answer(StatusCode::OK, to_json(response));
         }
         let errors = response.errors.iter();
         let status = errors.filter_map(status_of).next().unwrap_or(match self {
@@ -78,11 +79,12 @@ impl Media {
 
     /// The answers to a batch.
     pub fn responses(self, responses: &[async_graphql::Response]) -> Response {
-        let answers = responses.iter().map(|response| match is_request_error(response) {
-            true => without_data(response),
-            false => serde_json::to_value(response).unwrap_or_default(),
+        let mut json = JsonWriter::default();
+        json.list(responses, |json, response| match is_request_error(response) {
+            true => json.value(&without_data(response)),
+            false => json.response(response),
         });
-        self.json(StatusCode::OK, &answers.collect::<Vec<_>>())
+        self.answer(StatusCode::OK, json.into_bytes())
     }
 
     /// An answer to what is no GraphQL request.
@@ -101,7 +103,11 @@ impl Media {
 
     fn json(self, status: StatusCode, body: &impl Serialize) -> Response {
         // Maps with text keys cannot fail to serialise.
-        let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+        self.answer(status, serde_json::to_vec(body).unwrap_or_default())
+    }
+
+    fn answer(self, status: StatusCode, body: Vec<u8>) -> Response {
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.content_type());

@@ -14,7 +14,6 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
@@ -27,6 +26,7 @@ use super::body::Incoming;
 use super::streams::{Operation, QUEUE, Step, Streams};
 use super::{App, identity, operations};
 use crate::graphql::error::{Code, Error};
+use crate::graphql::plain::json::to_json;
 
 /// Browsers drop an event without a `data` line; axum's own `Sse` writes none where the data is empty.
 const COMPLETE: &str = "event: complete\ndata:\n\n";
@@ -104,7 +104,7 @@ async fn pump(mut operation: Operation, outgoing: mpsc::Sender<String>, patience
             // Without `complete`, the client knows that there is more to come, and asks another gateway.
             Step::Halted => return String::new(),
         };
-        match outgoing.send_timeout(next(&response), patience).await {
+        match outgoing.send_timeout(next(&to_json(&response)), patience).await {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return String::new(),
             Err(SendTimeoutError::Timeout(_)) => return too_slow() + COMPLETE,
@@ -112,15 +112,13 @@ async fn pump(mut operation: Operation, outgoing: mpsc::Sender<String>, patience
     }
 }
 
-fn next(data: &impl Serialize) -> String {
-    // Maps with text keys cannot fail to serialise.
-    let json = serde_json::to_string(data).unwrap_or_default();
-    format!("event: next\ndata: {json}\n\n")
+fn next(json: &[u8]) -> String {
+    format!("event: next\ndata: {}\n\n", String::from_utf8_lossy(json))
 }
 
 /// A response without `data`, as where nothing was executed.
 fn failed(errors: &[ServerError]) -> String {
-    next(&json!({ "errors": errors }))
+    next(json!({ "errors": errors }).to_string().as_bytes())
 }
 
 fn too_slow() -> String {

@@ -48,6 +48,7 @@ mod node;
 mod paging;
 mod partitions;
 mod persisted;
+mod plain;
 mod playground;
 mod publish;
 mod publish_together;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::body;
 use crate::graphql::error::Error;
+use crate::graphql::plain::json::to_json;
 
 /// What a client says.
 #[derive(Debug)]
@@ -82,7 +83,10 @@ pub(super) fn pong(payload: Option<&Value>) -> String {
 
 /// A result of an operation.
 pub(super) fn next(id: &str, response: &Response) -> String {
-    json("next", Some(id), Some(response))
+    let id = Value::from(id);
+    // What was written as JSON is text.
+    let payload = String::from_utf8(to_json(response)).unwrap_or_default();
+    format!(r#"{{"type":"next","id":{id},"payload":{payload}}}"#)
 }
 
 /// An operation has failed, and is over.

@@ -7,6 +7,7 @@ use async_graphql::{Data, Request, Response, Variables};
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 use timestore_gateway::auth::Requester;
+use timestore_gateway::graphql::plain::json::to_json;
 use timestore_gateway::graphql::{self, Executor};
 
 use super::app::App;
@@ -58,5 +59,5 @@ pub async fn responses_to(
 
 /// A response as JSON.
 pub fn json_of(response: Response) -> Value {
-    serde_json::to_value(response).expect("JSON")
+    serde_json::from_slice(&to_json(&response)).expect("JSON")
 }
