@@ -9,6 +9,7 @@ mod http;
 mod identity;
 mod lifecycle;
 mod limits;
+mod memory;
 mod metrics;
 mod migrate;
 mod rate;

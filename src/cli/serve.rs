@@ -14,6 +14,7 @@ use super::database::describe;
 use super::http::HttpArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
+use super::memory::MemoryArgs;
 use super::metrics::MetricsArgs;
 use super::rate::RateArgs;
 use super::replicas::ReplicaArgs;
@@ -57,6 +58,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     rate: RateArgs,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     connections: ConnectionArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
@@ -96,7 +99,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let schema = graphql::schema_with(store.clone(), args.memory.versions());
+    let router = http::router(schema, store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     let server = args.connections.server().await?;

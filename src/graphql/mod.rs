@@ -20,6 +20,7 @@ pub mod rate;
 pub mod reading;
 mod session;
 pub mod unique;
+pub mod versions;
 
 pub mod query;
 
@@ -99,6 +100,7 @@ use self::feed::Feed;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
 use self::query::Questions;
+use self::versions::Versions;
 use crate::store::Store;
 
 /// The graph. Cheap to clone.
@@ -106,7 +108,13 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The graph on top of a catalog.
 pub fn schema(store: Store) -> Schema {
-    builder().data(Feed::new(store.clone())).data(store).finish()
+    schema_with(store, Versions::default())
+}
+
+/// The graph on top of a catalog, of which it keeps pages in memory.
+pub fn schema_with(store: Store, versions: Versions) -> Schema {
+    let feed = Feed::new(store.clone());
+    builder().data(feed).data(versions).data(store).finish()
 }
 
 /// The graph in the schema definition language, the same text every time. What only routers ask is left out: clients have no use

@@ -127,12 +127,9 @@ impl Question for Files {
         store: &Store,
         parents: &[ManifestKey],
     ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
-        let has_statistics = self.0.with_statistics;
         let pages = store.partition_pages(parents, &self.0).await?;
-        let wrap = |model| Partition {
-            model,
-            has_statistics,
-        };
+        let columns = self.0.columns;
+        let wrap = |model| Partition { model, columns };
         Ok(pages
             .into_iter()
             .map(|(parent, rows)| (parent, rows.map(wrap)))

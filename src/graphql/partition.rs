@@ -1,5 +1,6 @@
 //! Partitions: the files.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
@@ -18,21 +19,22 @@ use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::storage_target::StorageTarget;
 use crate::model::naming::join_uri;
+use crate::store::partition::PartitionColumns;
 
 /// An immutable file of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
     /// The file.
     pub model: Model,
-    /// Whether its statistics and bloom filters were read with it.
-    pub has_statistics: bool,
+    /// Which of its columns were read with it.
+    pub columns: PartitionColumns,
 }
 
 impl From<Model> for Partition {
     fn from(model: Model) -> Self {
         Self {
             model,
-            has_statistics: true,
+            columns: PartitionColumns::ALL,
         }
     }
 }
@@ -48,20 +50,18 @@ impl Partition {
             .await
     }
 
-    /// The statistics or bloom filters, read now where they were not read with the file.
-    async fn large(
+    /// The file with all its columns, read now where they were not read with it.
+    async fn whole(
         &self,
         ctx: &Context<'_>,
-        part: fn(&Model) -> &Option<serde_json::Value>,
-    ) -> Result<Option<Json>> {
-        if self.has_statistics || part(&self.model).is_some() {
-            return Ok(part(&self.model).clone().map(Json));
+        has: impl Fn(PartitionColumns) -> bool,
+    ) -> Result<Cow<'_, Model>> {
+        if has(self.columns) {
+            return Ok(Cow::Borrowed(&self.model));
         }
-        let whole = ctx
-            .loaders()
-            .expect(PartitionByKey((self.model.dataset_id, self.model.id)))
-            .await?;
-        Ok(part(&whole.model).clone().map(Json))
+        let key = PartitionByKey((self.model.dataset_id, self.model.id));
+        let whole = ctx.loaders().expect(key).await?;
+        Ok(Cow::Owned(whole.model.clone()))
     }
 }
 
@@ -144,8 +144,9 @@ impl Partition {
     }
 
     /// What all its rows have in common: an object of strings, numbers, booleans or nulls.
-    async fn partition_key(&self) -> Json {
-        Json(self.model.partition_key.clone())
+    async fn partition_key(&self, ctx: &Context<'_>) -> Result<Json> {
+        let whole = self.whole(ctx, |read| read.partition_key).await?;
+        Ok(Json(whole.into_owned().partition_key))
     }
 
     /// The checksum of its bytes, as its publisher computed it.
@@ -155,12 +156,14 @@ impl Partition {
 
     /// What is known about its columns: an object of `{min, max, nullCount, rowCount, distinctCount}` by column.
     async fn column_statistics(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        self.large(ctx, |model| &model.column_statistics).await
+        let whole = self.whole(ctx, |read| read.statistics).await?;
+        Ok(whole.into_owned().column_statistics.map(Json))
     }
 
     /// Its bloom filters: an object by column.
     async fn bloom_filters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        self.large(ctx, |model| &model.bloom_filters).await
+        let whole = self.whole(ctx, |read| read.statistics).await?;
+        Ok(whole.into_owned().bloom_filters.map(Json))
     }
 
     /// What its publisher recognises it by; unique among the files of a version.
@@ -169,8 +172,9 @@ impl Partition {
     }
 
     /// Free metadata, an object.
-    async fn metadata(&self) -> Json {
-        Json(self.model.metadata.clone())
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
+        let whole = self.whole(ctx, |read| read.metadata).await?;
+        Ok(Json(whole.into_owned().metadata))
     }
 
     /// The schema version of its rows.

@@ -24,7 +24,9 @@ use super::predicate::FileChoice;
 use crate::model::span::{EARLIEST, LATEST};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::manifest::ManifestKey;
-use crate::store::partition::{self as store, PartitionFilter, PartitionPosition, PartitionQuery};
+use crate::store::partition::{
+    self as store, PartitionColumns, PartitionFilter, PartitionPosition, PartitionQuery,
+};
 use crate::store::{Page, Rows};
 
 /// A page of files.
@@ -103,12 +105,40 @@ fn wants_rows(ctx: &Context<'_>) -> bool {
         .any(|field| ctx.look_ahead().field(field).exists())
 }
 
-/// Whether a field of the files that is large is asked for.
-fn wants_statistics(ctx: &Context<'_>) -> bool {
+/// A page of the files of a version, from memory where it was read before.
+async fn files(
+    ctx: &Context<'_>,
+    version: ManifestKey,
+    query: PartitionQuery,
+) -> Result<Arc<Rows<Partition>>> {
+    // The one column that changes after a version was published.
+    let may_be_kept = !wants(ctx, "removedIn");
+    if may_be_kept && let Some(page) = ctx.versions().get(version, &query) {
+        return Ok(page);
+    }
+    let asked = Asked::new(version, Files(query.clone()));
+    let page = ctx.loaders().load(asked).await?.unwrap_or_default();
+    if may_be_kept {
+        ctx.versions().keep(version, query, page.clone());
+    }
+    Ok(page)
+}
+
+/// Whether a field of the files is asked for.
+fn wants(ctx: &Context<'_>, name: &str) -> bool {
     let ahead = ctx.look_ahead();
     [ahead.field("nodes"), ahead.field("edges").field("node")]
         .iter()
-        .any(|node| node.field("columnStatistics").exists() || node.field("bloomFilters").exists())
+        .any(|file| file.field(name).exists())
+}
+
+/// The columns that the fields of the files are made of, as far as they are asked for.
+fn wanted_columns(ctx: &Context<'_>) -> PartitionColumns {
+    PartitionColumns {
+        partition_key: wants(ctx, "partitionKey"),
+        statistics: wants(ctx, "columnStatistics") || wants(ctx, "bloomFilters"),
+        metadata: wants(ctx, "metadata"),
+    }
 }
 
 impl PartitionConnection {
@@ -145,19 +175,15 @@ impl PartitionConnection {
         // Expired versions are asked about one by one, so that the error of one spoils no other.
         let is_expired = version == manifest.0.version && manifest.0.expired_at.is_some();
         let rows = if wants_rows(ctx) || is_expired {
-            let with_statistics = wants_statistics(ctx);
             let query = PartitionQuery {
                 filter: filter.clone(),
                 page: page.clone(),
-                with_statistics,
+                columns: wanted_columns(ctx),
             };
             if is_expired {
                 ctx.store().partition_pages(&[key], &query).await?;
             }
-            ctx.loaders()
-                .load(Asked::new(key, Files(query)))
-                .await?
-                .unwrap_or_default()
+            files(ctx, key, query).await?
         } else {
             Arc::default()
         };

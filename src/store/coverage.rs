@@ -3,6 +3,7 @@
 use timestore_entity::Timestamp;
 
 use super::manifest::ManifestKey;
+use super::partition::PartitionColumns;
 use super::visible::Scope;
 use super::{Fault, Page, Result, Store};
 use crate::model::coverage::{Coverage, Range, Sweep};
@@ -30,7 +31,9 @@ impl Store {
         let scope = Scope::find(&self.reader, &[key]).await?;
         let mut page = Page::first(BATCH, None);
         loop {
-            let mut pages = self.scope_pages(&scope, Some(window), &page, false).await?;
+            let mut pages = self
+                .scope_pages(&scope, Some(window), &page, PartitionColumns::default())
+                .await?;
             let files = pages.remove(&key).unwrap_or_default();
             for file in &files.rows {
                 sweep.add(file.start_time, file.end_time).map_err(invalid)?;

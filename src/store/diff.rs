@@ -5,7 +5,8 @@ use timestore_entity::partition::Model as Partition;
 
 use super::backend::{FirstOfEach, Relation, Sql, first_of_each};
 use super::manifest::ManifestKey;
-use super::partition::{PartitionPosition, by_manifest, columns, pages_of};
+use super::partition::pages::{by_manifest, sorted};
+use super::partition::{PartitionColumns, PartitionPosition};
 use super::visible::{ByManifest, PARENTS, Scope, position};
 use super::{Page, Result, Rows, Store};
 
@@ -61,18 +62,19 @@ impl Store {
             conditions.push(format!("child.dataset_id = parent.dataset_id and {own}"));
             let limit = sql.bind(i64::from(page.limit) + 1);
             let select = FirstOfEach {
-                columns: &columns(true),
+                columns: &format!("parent.version, {}", PartitionColumns::ALL.select()),
                 parents: PARENTS,
                 of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
                 children: "timestore.partitions",
                 branches: &[conditions.join(" and ")],
                 order: &[("start_time", direction), ("id", direction)],
                 limit: &limit,
+                keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);
             files.extend(by_manifest(&self.reader, sql, text).await?);
         }
-        Ok(pages_of(page, files))
+        Ok(sorted(page, files))
     }
 
     /// A page of one side of a difference, by start time, then id. Its cost is that of the versions between the two.
@@ -90,12 +92,9 @@ impl Store {
         let (mut conditions, direction) = position(&mut sql, page);
         conditions.push(diff.condition(&mut sql));
         let text = format!(
-            "select {} from timestore.partitions as child where {} \
+            "select child.added_version, {} from timestore.partitions as child where {} \
              order by child.start_time {direction}, child.id {direction} limit {}",
-            columns(true).replace(
-                "parent.version as manifest_version",
-                "child.added_version as manifest_version"
-            ),
+            PartitionColumns::ALL.select(),
             conditions.join(" and "),
             sql.bind(i64::from(page.limit) + 1)
         );

@@ -89,6 +89,7 @@ pub(super) async fn pages_by_dataset<M: FromQueryResult, K: Clone + Ord + Into<V
             branches: &[branch.join(" and ")],
             order: &[(list.key, keyset.direction)],
             limit: &keyset.limit,
+            keeps_childless: false,
         };
         let text = first_of_each(&sql, &select);
         found.extend(sql.all(connection, text).await?);

@@ -103,6 +103,7 @@ impl Store {
                 branches: &[branch],
                 order: &[("version", keyset.direction)],
                 limit: &keyset.limit,
+                keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);
             found.extend(sql.all::<Manifest>(&self.reader, text).await?);

@@ -43,7 +43,9 @@ mod visible;
 
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use timestore_entity::ids::DatasetId;
 
 pub use clock::Clock;
 pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
@@ -53,6 +55,9 @@ pub use reference::{DatasetRef, ManifestRef, PartitionRef, SchemaRef, StorageTar
 use crate::auth::Requester;
 use crate::metrics::Metrics;
 use crate::model::retention::RetentionDefaults;
+
+/// How many datasets something is remembered of.
+const REMEMBERED_DATASETS: usize = 10_000;
 
 /// The catalog. Cheap to clone.
 #[derive(Clone)]
@@ -70,6 +75,8 @@ pub struct Store {
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
     retention_defaults: RetentionDefaults,
+    /// The span classes that a dataset used when it was last asked.
+    span_classes: Arc<Cache<DatasetId, i64>>,
     metrics: Metrics,
 }
 
@@ -89,6 +96,7 @@ impl Store {
             viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
+            span_classes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
             metrics,
         }
     }

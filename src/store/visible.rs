@@ -22,12 +22,6 @@ use crate::model::span;
 /// What the branches speak of: a manifest, and the head of its dataset.
 pub(super) const PARENTS: &str = "timestore.manifests as parent join timestore.dataset_heads as head on head.dataset_id = parent.dataset_id";
 
-/// The columns of a partition, without those that are read only on demand.
-pub(super) const COLUMNS: &str = "parent.version as manifest_version, child.dataset_id, child.id, \
-     child.storage_target_id, child.file_path, child.file_format, child.file_size_bytes, child.row_count, child.start_time, \
-     child.end_time, child.span_class, child.partition_key, child.checksum, child.ingestion_signature, child.metadata, \
-     child.schema_version, child.added_version, child.removed_version";
-
 /// Versions that can be read, and the span classes that their datasets have ever used.
 pub(super) struct Scope {
     /// The versions.
@@ -121,7 +115,7 @@ pub(super) fn position(sql: &mut Sql, page: &Page<PartitionPosition>) -> (Vec<St
 }
 
 /// The error of reading a version whose history has expired.
-async fn expired(
+pub(super) async fn expired(
     connection: &impl ConnectionTrait,
     dataset_id: DatasetId,
     version: i32,

@@ -11,7 +11,7 @@ use timestore_entity::enums::ManifestOperation;
 use timestore_gateway::store::diff::{DiffKey, Side};
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::history::ManifestsExpire;
-use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
+use timestore_gateway::store::partition::{PartitionColumns, PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
 use timestore_gateway::store::snapshot::SnapshotCreate;
 use timestore_gateway::store::{DatasetRef, ManifestRef, Page, Store, StoreError};
@@ -383,7 +383,7 @@ impl<'a> History<'a> {
         let mut query = PartitionQuery {
             filter: filter.clone(),
             page: Page::first(2, None),
-            with_statistics: false,
+            columns: PartitionColumns::default(),
         };
         let mut files = Files::new();
         let mut last = None;

@@ -322,7 +322,7 @@ impl History<'_> {
             let query = timestore_gateway::store::partition::PartitionQuery {
                 filter: timestore_gateway::store::partition::PartitionFilter::default(),
                 page: Page::first(1, None),
-                with_statistics: false,
+                columns: timestore_gateway::store::partition::PartitionColumns::default(),
             };
             let error = self
                 .store

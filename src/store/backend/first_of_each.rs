@@ -19,6 +19,8 @@ pub(in crate::store) struct FirstOfEach<'a> {
     pub(in crate::store) order: &'a [(&'a str, &'a str)],
     /// How to name the largest number of children of a parent.
     pub(in crate::store) limit: &'a str,
+    /// Whether a parent that has none is there, with nulls for a child.
+    pub(in crate::store) keeps_childless: bool,
 }
 
 /// The text of the statement. Rows of one parent come in no particular order.
@@ -31,6 +33,7 @@ pub(in crate::store) fn first_of_each(sql: &Sql, select: &FirstOfEach<'_>) -> St
         branches,
         order,
         limit,
+        keeps_childless,
     } = select;
     let ordered = |alias: &str| {
         let columns: Vec<String> = order
@@ -71,10 +74,15 @@ pub(in crate::store) fn first_of_each(sql: &Sql, select: &FirstOfEach<'_>) -> St
         }
     };
     if sql.is_postgres() {
-        format!("select {columns} from {parents} cross join lateral ({first}) as child where {of}")
+        let join = match keeps_childless {
+            true => "left join lateral",
+            false => "join lateral",
+        };
+        format!("select {columns} from {parents} {join} ({first}) as child on true where {of}")
     } else {
+        let join = if *keeps_childless { "left join" } else { "join" };
         format!(
-            "select {columns} from {parents} join {children} as child \
+            "select {columns} from {parents} {join} {children} as child \
              on child.rowid in (select rid from ({first}) as chosen) where {of}"
         )
     }

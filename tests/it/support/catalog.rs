@@ -9,7 +9,7 @@ use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_gateway::auth::Requester;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::dataset::DatasetCreate;
-use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
+use timestore_gateway::store::partition::{PartitionColumns, PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
 use timestore_gateway::store::{Clock, DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
@@ -148,7 +148,7 @@ pub async fn paths(store: &Store, id: DatasetId, version: i32) -> Vec<String> {
     let query = PartitionQuery {
         filter: PartitionFilter::default(),
         page,
-        with_statistics: false,
+        columns: PartitionColumns::default(),
     };
     let mut pages = store.partition_pages(&[(id, version)], &query).await.unwrap();
     let page = pages.remove(&(id, version)).unwrap_or_default();

@@ -1,16 +1,19 @@
 //! Partitions: which files a version has, and which of them cover a window.
 
+pub(super) mod columns;
+pub(super) mod pages;
+
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
 use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_entity::partition::Model as Partition;
 
-use super::backend::{FirstOfEach, Relation, Sql, first_of_each};
-use super::keyed::{group, rows_by_id};
+pub use self::columns::PartitionColumns;
+use super::backend::Relation;
+use super::keyed::rows_by_id;
 use super::manifest::ManifestKey;
-use super::visible::{ByManifest, COLUMNS, PARENTS, Scope, position};
+use super::visible::{ByManifest, PARENTS, Scope};
 use super::{Page, Result, Rows, Store};
 use crate::model::bloom::blooms_may_match;
 use crate::model::predicate::{ColumnPredicate, KeyPredicate, columns_may_match, key_may_match};
@@ -42,8 +45,8 @@ pub struct PartitionQuery {
     pub filter: PartitionFilter,
     /// Which of those.
     pub page: Page<PartitionPosition>,
-    /// Whether to read the column statistics and bloom filters of the files.
-    pub with_statistics: bool,
+    /// Which columns of the files to read.
+    pub columns: PartitionColumns,
 }
 
 /// How many files a filter left out, and why.
@@ -103,18 +106,17 @@ impl Store {
 
     /// The same page of the files of each version, by start time, then id. Fails where a version has expired.
     ///
-    /// Two statements for all versions; with predicates, which are applied here, one more for each batch of files read.
+    /// One statement for all versions, or two where a dataset has begun to use files of another length; with predicates, which are
+    /// applied here, one more for each batch of files read.
     pub async fn partition_pages(
         &self,
         keys: &[ManifestKey],
         query: &PartitionQuery,
     ) -> Result<ByManifest<Rows<Partition>>> {
-        let scope = Scope::find(&self.reader, keys).await?;
         if !query.filter.has_predicates() {
-            return self
-                .scope_pages(&scope, query.filter.window, &query.page, query.with_statistics)
-                .await;
+            return self.pages(keys, query).await;
         }
+        let scope = Scope::find(&self.reader, keys).await?;
         let mut pages = HashMap::new();
         for &key in &scope.keys {
             let one = Scope {
@@ -127,7 +129,7 @@ impl Store {
                 &one,
                 &query.filter,
                 query.page.after,
-                query.with_statistics,
+                query.columns,
                 |ruled, file| {
                     if matches!(ruled, Ruled::In) {
                         rows.push(file);
@@ -158,7 +160,7 @@ impl Store {
                 span_classes: scope.span_classes,
             };
             let mut pruning = Pruning::default();
-            self.scan(&one, filter, None, false, |ruled, _| {
+            self.scan(&one, filter, None, PartitionColumns::default(), |ruled, _| {
                 pruning.considered += 1;
                 match ruled {
                     Ruled::In => pruning.selected += 1,
@@ -180,15 +182,17 @@ impl Store {
         scope: &Scope,
         filter: &PartitionFilter,
         after: Option<PartitionPosition>,
-        with_statistics: bool,
+        columns: PartitionColumns,
         mut each: impl FnMut(Ruled, Partition) -> bool,
     ) -> Result<()> {
-        let with_statistics = with_statistics || !filter.columns.is_empty();
+        let columns = columns.or(PartitionColumns {
+            partition_key: !filter.keys.is_empty(),
+            statistics: !filter.columns.is_empty(),
+            metadata: false,
+        });
         let mut page = Page::first(BATCH.0, after);
         loop {
-            let mut batches = self
-                .scope_pages(scope, filter.window, &page, with_statistics)
-                .await?;
+            let mut batches = self.scope_pages(scope, filter.window, &page, columns).await?;
             let batch = batches.drain().next().map(|(_, batch)| batch).unwrap_or_default();
             page.after = batch.rows.last().map(|file| (file.start_time, file.id));
             page.limit = (page.limit * 2).min(BATCH.1);
@@ -201,34 +205,6 @@ impl Store {
                 return Ok(());
             }
         }
-    }
-
-    /// The same page of the files of each version in a window, in one statement.
-    pub(super) async fn scope_pages(
-        &self,
-        scope: &Scope,
-        window: Option<(Timestamp, Timestamp)>,
-        page: &Page<PartitionPosition>,
-        with_statistics: bool,
-    ) -> Result<ByManifest<Rows<Partition>>> {
-        let mut files = Vec::new();
-        for Relation { from, mut sql } in scope.relations(&self.reader) {
-            let (conditions, direction) = position(&mut sql, page);
-            let branches = scope.branches(&mut sql, window, &conditions);
-            let limit = sql.bind(i64::from(page.limit) + 1);
-            let select = FirstOfEach {
-                columns: &columns(with_statistics),
-                parents: PARENTS,
-                of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
-                children: "timestore.partitions",
-                branches: &branches,
-                order: &[("start_time", direction), ("id", direction)],
-                limit: &limit,
-            };
-            let text = first_of_each(&sql, &select);
-            files.extend(by_manifest(&self.reader, sql, text).await?);
-        }
-        Ok(pages_of(page, files))
     }
 
     /// How many files of each version overlap a window, in one statement.
@@ -269,44 +245,4 @@ impl Store {
         }
         Ok(counts)
     }
-}
-
-/// The columns of a partition, with or without those that are large.
-pub(super) fn columns(with_statistics: bool) -> String {
-    let large = if with_statistics {
-        "child.column_statistics, child.bloom_filters"
-    } else {
-        "null as column_statistics, null as bloom_filters"
-    };
-    format!("{COLUMNS}, {large}")
-}
-
-/// Files as they come, each with the version that it was read for.
-pub(super) async fn by_manifest(
-    connection: &impl ConnectionTrait,
-    sql: Sql,
-    text: String,
-) -> Result<Vec<(i32, Partition)>> {
-    let rows = sql.rows(connection, text).await?;
-    let read = |row| {
-        Ok((
-            sea_orm::QueryResult::try_get(row, "", "manifest_version")?,
-            Partition::from_query_result(row, "")?,
-        ))
-    };
-    rows.iter().map(read).collect()
-}
-
-/// Sorts files into pages by start time, then id.
-pub(super) fn pages_of(
-    page: &Page<PartitionPosition>,
-    files: Vec<(i32, Partition)>,
-) -> ByManifest<Rows<Partition>> {
-    let key_of =
-        |(version, file): &(i32, Partition)| ((file.dataset_id, *version), (file.start_time, file.id));
-    let pages = group(page, files, key_of, false);
-    pages
-        .into_iter()
-        .map(|(key, page)| (key, page.map(|(_, file)| file)))
-        .collect()
 }

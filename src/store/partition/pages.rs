@@ -1,0 +1,152 @@
+//! Pages of files, in one statement whatever the number of versions.
+//!
+//! Which span classes a dataset uses is part of the text of the statement. It hardly ever changes, so that it is remembered from
+//! the last time: the statement itself tells whether it is still so, and the classes are looked up only where it is not.
+
+use std::collections::HashMap;
+
+use sea_orm::ConnectionTrait;
+use timestore_entity::Timestamp;
+use timestore_entity::partition::Model as Partition;
+
+use super::columns::{self, PartitionColumns};
+use super::{PartitionPosition, PartitionQuery};
+use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each};
+use crate::store::keyed::group;
+use crate::store::manifest::ManifestKey;
+use crate::store::visible::{ByManifest, PARENTS, Scope, expired, position};
+use crate::store::{Page, Result, Rows, Store};
+
+/// A file of a version, and what the same statement says of the version.
+struct Row {
+    key: ManifestKey,
+    is_expired: bool,
+    span_classes: i64,
+    /// None where the version has no such file.
+    file: Option<Partition>,
+}
+
+impl Store {
+    /// The same page of the files of each version in a window. Fails where a version has expired.
+    pub(super) async fn pages(
+        &self,
+        keys: &[ManifestKey],
+        query: &PartitionQuery,
+    ) -> Result<ByManifest<Rows<Partition>>> {
+        let window = query.filter.window;
+        if let Some(remembered) = self.remembered(keys) {
+            let rows = self.rows(&remembered, window, &query.page, query.columns).await?;
+            if let Some(row) = rows.iter().find(|row| row.is_expired) {
+                return Err(expired(&self.reader, row.key.0, row.key.1).await?);
+            }
+            let classes = rows.iter().fold(0, |classes, row| classes | row.span_classes);
+            if remembered.span_classes & classes == classes {
+                return Ok(pages_of(&query.page, rows));
+            }
+        }
+        let scope = Scope::find(&self.reader, keys).await?;
+        for key in keys {
+            self.span_classes.insert(key.0, scope.span_classes);
+        }
+        self.scope_pages(&scope, window, &query.page, query.columns).await
+    }
+
+    /// What is remembered of all these versions.
+    fn remembered(&self, keys: &[ManifestKey]) -> Option<Scope> {
+        let mut span_classes = 0;
+        for (dataset, _) in keys {
+            span_classes |= self.span_classes.get(dataset)?;
+        }
+        Some(Scope {
+            keys: keys.to_vec(),
+            span_classes,
+        })
+    }
+
+    /// The same page of the files of each version in a window, in one statement.
+    pub(in crate::store) async fn scope_pages(
+        &self,
+        scope: &Scope,
+        window: Option<(Timestamp, Timestamp)>,
+        page: &Page<PartitionPosition>,
+        columns: PartitionColumns,
+    ) -> Result<ByManifest<Rows<Partition>>> {
+        Ok(pages_of(page, self.rows(scope, window, page, columns).await?))
+    }
+
+    async fn rows(
+        &self,
+        scope: &Scope,
+        window: Option<(Timestamp, Timestamp)>,
+        page: &Page<PartitionPosition>,
+        columns: PartitionColumns,
+    ) -> Result<Vec<Row>> {
+        let columns = format!(
+            "parent.dataset_id, parent.version, parent.expired_at is not null, head.span_classes, {}",
+            columns.select()
+        );
+        let mut rows = Vec::new();
+        for Relation { from, mut sql } in scope.relations(&self.reader) {
+            let (conditions, direction) = position(&mut sql, page);
+            let branches = scope.branches(&mut sql, window, &conditions);
+            let limit = sql.bind(i64::from(page.limit) + 1);
+            let select = FirstOfEach {
+                columns: &columns,
+                parents: PARENTS,
+                of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
+                children: "timestore.partitions",
+                branches: &branches,
+                order: &[("start_time", direction), ("id", direction)],
+                limit: &limit,
+                keeps_childless: true,
+            };
+            let text = first_of_each(&sql, &select);
+            for row in sql.rows(&self.reader, text).await? {
+                rows.push(Row {
+                    key: (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+                    is_expired: row.try_get_by_index(2)?,
+                    span_classes: row.try_get_by_index(3)?,
+                    file: columns::read(&row, 4)?,
+                });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Sorts files into pages by start time, then id.
+fn pages_of(page: &Page<PartitionPosition>, rows: Vec<Row>) -> ByManifest<Rows<Partition>> {
+    let files = rows
+        .into_iter()
+        .filter_map(|row| Some((row.key.1, row.file?)))
+        .collect();
+    sorted(page, files)
+}
+
+/// Files as they come, each after the version that it was read for.
+pub(in crate::store) async fn by_manifest(
+    connection: &impl ConnectionTrait,
+    sql: Sql,
+    text: String,
+) -> Result<Vec<(i32, Partition)>> {
+    let mut files = Vec::new();
+    for row in sql.rows(connection, text).await? {
+        let version = row.try_get_by_index(0)?;
+        files.extend(columns::read(&row, 1)?.map(|file| (version, file)));
+    }
+    Ok(files)
+}
+
+/// Sorts files, each with the version that it was read for, into pages by start time, then id.
+pub(in crate::store) fn sorted(
+    page: &Page<PartitionPosition>,
+    files: Vec<(i32, Partition)>,
+) -> ByManifest<Rows<Partition>> {
+    let key_of =
+        |(version, file): &(i32, Partition)| ((file.dataset_id, *version), (file.start_time, file.id));
+    let pages = group(page, files, key_of, false);
+    pages
+        .into_iter()
+        .map(|(key, page)| (key, page.map(|(_, file)| file)))
+        .collect::<HashMap<_, _>>()
+}
