@@ -71,7 +71,8 @@ impl Jwt {
     /// Who `token` says is calling.
     pub async fn verify(&self, token: &str) -> Result<Requester, JwtFault> {
         let header = decode_header(token).map_err(|_| JwtFault::Invalid)?;
-        if !self.settings.algorithms.contains(&header.alg) {
+        // An extension that must be understood is none that is known here (RFC 7515, section 4.1.11).
+        if !self.settings.algorithms.contains(&header.alg) || header.crit.is_some() {
             return Err(JwtFault::Invalid);
         }
         let key = self.keys.find(header.kid.as_deref(), header.alg).await;
@@ -87,6 +88,9 @@ impl Jwt {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         let decoded = decode::<Claims>(token, &key, &validation);
         let claims = decoded.map_err(|error| fault(error.kind()))?.claims;
+        if claims.sub.is_empty() {
+            return Err(JwtFault::Invalid);
+        }
         Ok(self.requester(claims))
     }
 

@@ -5,7 +5,7 @@
 pub enum Scope {
     /// To read every dataset without read scopes of its own, and the storage targets.
     Read,
-    /// To write every dataset without write scopes of its own, and to create datasets and storage targets.
+    /// To write every dataset without write scopes of its own, and to create datasets.
     Write,
     /// To do everything.
     Admin,

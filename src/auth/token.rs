@@ -40,6 +40,15 @@ pub fn is_api_token(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
+/// Whether a text could be an API token: any other need not be looked for.
+pub fn is_well_formed(text: &str) -> bool {
+    let digits = text.strip_prefix(PREFIX).unwrap_or_default();
+    digits.len() == 64
+        && digits
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// What is kept of a token.
 pub fn hash(token: &str) -> String {
     hex(&Sha256::digest(token))
@@ -57,7 +66,8 @@ mod tests {
     fn tokens_are_long_prefixed_and_never_the_same() {
         let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
         assert_ne!(one, other);
-        assert!(is_api_token(one.reveal()));
+        assert!(is_api_token(one.reveal()) && is_well_formed(one.reveal()));
+        assert!(!is_well_formed("timestore_") && !is_well_formed(&one.reveal().to_uppercase()));
         assert_eq!(one.reveal().len(), PREFIX.len() + 64);
         assert_eq!(format!("{one:?}"), "Secret");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use crate::http::Server;
 use crate::model::duration::IsoDuration;
@@ -36,6 +37,10 @@ pub struct ConnectionArgs {
     #[arg(long, env = "TIMESTORE_HEADER_TIMEOUT", value_name = "DURATION", default_value = "PT75S",
         value_parser = header_timeout)]
     header_timeout: Duration,
+    /// Connections that are open at once, WebSockets included; more are closed at once. Each takes a file: see `ulimit -n`.
+    #[arg(long, env = "TIMESTORE_MAX_CONNECTIONS", value_name = "N", default_value_t = 800,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    max_connections: usize,
 }
 
 impl ConnectionArgs {
@@ -45,7 +50,7 @@ impl ConnectionArgs {
             (Some(certificate), Some(key)) => Some(tls(certificate, key).await?),
             _ => None,
         };
-        Ok(Server::new(self.header_timeout, tls))
+        Ok(Server::new(self.header_timeout, tls, self.max_connections))
     }
 
     /// How URLs of the server begin.

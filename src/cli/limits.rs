@@ -9,10 +9,18 @@ use crate::graphql::limits::{Limits, MAX_DEPTH};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Bytes of a request's body, or of a WebSocket message.
+    /// Bytes of a request's body.
     #[arg(long, env = "TIMESTORE_MAX_BODY", value_name = "BYTES", default_value_t = Limits::default().body,
         value_parser = at_least_one())]
     max_body: usize,
+    /// Bytes of a WebSocket message; of callers who show who they are in a message, at most 65,536.
+    #[arg(long, env = "TIMESTORE_MAX_MESSAGE", value_name = "BYTES", default_value_t = Limits::default().message,
+        value_parser = at_least_one())]
+    max_message: usize,
+    /// Bytes of a document.
+    #[arg(long, env = "TIMESTORE_MAX_DOCUMENT", value_name = "BYTES", default_value_t = Limits::default().document,
+        value_parser = at_least_one())]
+    max_document: usize,
     /// Requests of a batch; 1 allows no batches.
     #[arg(long, env = "TIMESTORE_MAX_BATCH", value_name = "N", default_value_t = Limits::default().batch,
         value_parser = at_least_one())]
@@ -51,6 +59,8 @@ impl LimitArgs {
     pub fn limits(&self) -> Limits {
         Limits {
             body: self.max_body,
+            message: self.max_message,
+            document: self.max_document,
             batch: self.max_batch,
             tokens: self.max_tokens,
             depth: self.max_depth,

@@ -4,6 +4,7 @@
 //! its place in the queue, its connection to the database (see `store::backend`).
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,9 +13,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{Code, Error, Result};
+use super::turns::Turn;
 
 /// When a client that was sent away may come again, in seconds.
 const COME_AGAIN: i32 = 1;
+
+/// Beside so many operations, one event of a subscription is resolved at once.
+const EVENTS_SHARE: usize = 8;
 
 /// How many at once, and for how long.
 #[derive(Clone, Debug)]
@@ -41,6 +46,8 @@ impl Default for Capacity {
 pub struct Gate {
     capacity: Capacity,
     slots: Semaphore,
+    /// For events of subscriptions, which wait as long as it takes.
+    events: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -57,9 +64,15 @@ impl Gate {
     pub fn new(capacity: Capacity) -> Self {
         Self {
             slots: Semaphore::new(capacity.concurrency),
+            events: Arc::new(Semaphore::new(capacity.concurrency.div_ceil(EVENTS_SHARE))),
             waiting: AtomicUsize::new(0),
             capacity,
         }
+    }
+
+    /// The turn of a subscription.
+    pub(super) fn turn(&self) -> Turn {
+        Turn::new(self.events.clone(), self.capacity.timeout)
     }
 
     /// What `work` comes to, once it is its turn; an error when there is no room to wait for that, or no time is left.

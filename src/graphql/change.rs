@@ -17,6 +17,7 @@ use super::pagination::{List, MAX_LIMIT, PageArgs, foreign_cursor};
 use super::plain::Plain;
 use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
+use super::turns::Turn;
 use crate::store::DatasetRef;
 use crate::store::change::{ChangeFilter, ChangePosition};
 
@@ -176,8 +177,17 @@ impl Subscription {
             filter.dataset = Some(followed(ctx, dataset).await?);
         }
         let changes = ctx.feed().follow(ctx.store().clone(), filter, after).await?;
+        let turn: Option<Turn> = ctx.data_opt().cloned();
         Ok(changes
-            .map(|change| change.map(Into::into).map_err(Error::from))
+            .then(move |change| {
+                let turn = turn.clone();
+                async move {
+                    if let Some(turn) = turn {
+                        turn.take().await;
+                    }
+                    change.map(Into::into).map_err(Error::from)
+                }
+            })
             .take(first))
     }
 }

@@ -124,7 +124,7 @@ impl Executor {
     }
 
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
-    /// others: it mostly waits.
+    /// others while it waits; its events have turns of their own.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
         let mut observed = Observed::begin(self.metrics.clone());
         let responses = match self.admit(&mut request, &session) {
@@ -150,11 +150,14 @@ impl Executor {
                 .boxed();
         };
         let store = loaders.store().clone();
-        let request = request.data(loaders.clone());
+        let turn = self.gate.turn();
+        let request = request.data(loaders.clone()).data(turn.clone());
         let responses = self.schema.execute_stream_with_session_data(request, session);
         let mut responses = Batched::stream(loaders, responses);
         if admitted.operation == Some(OperationType::Subscription) {
-            let responses = responses.map(move |response| admitted.classified(response));
+            let responses = turn
+                .over(responses.boxed())
+                .map(move |response| admitted.classified(response));
             return while_identified(store, responses.boxed());
         }
         let gate = self.gate.clone();

@@ -19,6 +19,7 @@ pub mod prepare;
 pub mod rate;
 pub mod reading;
 mod session;
+mod turns;
 pub mod unique;
 pub mod versions;
 
@@ -140,5 +141,6 @@ fn options() -> SDLExportOptions {
 
 /// The graph without a catalog: enough to describe itself.
 pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription)
+    // Suggestions take seconds where a document names thousands of fields that are not there.
+    Schema::build(Query::default(), Mutation::default(), Subscription).disable_suggestions()
 }

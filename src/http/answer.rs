@@ -212,6 +212,15 @@ impl Refusal {
         }
     }
 
+    /// A body that is compressed.
+    pub fn content_encoding() -> Self {
+        let message = "expected a body that is not compressed";
+        Self {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            error: Box::new(Error::new(Code::UnsupportedMediaType, message)),
+        }
+    }
+
     /// A body that does not come to its end.
     pub fn slow() -> Self {
         let message = "the body did not come to its end in time";

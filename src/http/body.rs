@@ -1,13 +1,15 @@
 //! Reads GraphQL requests from bodies and query strings.
 
+use std::any::Any;
+
 use async_graphql::{Request, Variables};
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
-use crate::graphql::limits::Limits;
+use super::large;
 use crate::graphql::numbers::{oversized_integer, shortened};
 use crate::graphql::persisted;
 
@@ -19,20 +21,36 @@ pub enum Incoming {
     Batch(Vec<Request>),
 }
 
-/// Reads a body.
-pub async fn read(limits: &Limits, headers: &HeaderMap, body: Body) -> Result<Incoming, Refusal> {
+impl Incoming {
+    /// The same, with something that is kept until it is answered.
+    pub fn with<T: Any + Clone + Send + Sync>(self, kept: T) -> Self {
+        let keep = |request: Request| request.data(kept.clone());
+        match self {
+            Self::Single(request) => Self::Single(Box::new(keep(*request))),
+            Self::Batch(requests) => Self::Batch(requests.into_iter().map(keep).collect()),
+        }
+    }
+}
+
+/// Reads a body of at most `most` bytes.
+pub async fn read(
+    max_batch: usize,
+    most: usize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Incoming, Refusal> {
     if !is_json(headers) {
         return Err(Refusal::media_type());
     }
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits.body) {
-        return Err(Refusal::too_large(limits.body));
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Refusal::content_encoding());
     }
-    match to_bytes(body, limits.body).await {
-        Ok(bytes) => parse(limits.batch, &bytes),
-        Err(error) if is_too_long(&error) => Err(Refusal::too_large(limits.body)),
+    if large::announced(headers).is_some_and(|length| length > most) {
+        return Err(Refusal::too_large(most));
+    }
+    match to_bytes(body, most).await {
+        Ok(bytes) => parse(max_batch, &bytes),
+        Err(error) if is_too_long(&error) => Err(Refusal::too_large(most)),
         Err(_) => Err(Refusal::bad_request("the body could not be read to its end")),
     }
 }
@@ -317,7 +335,7 @@ mod tests {
     async fn only_json_of_bounded_size_is_read() {
         let read_as = async |media: &'static str, body: Vec<u8>| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media))]);
-            read(&Limits::default(), &headers, Body::from(body))
+            read(20, 1 << 10, &headers, Body::from(body))
                 .await
                 .err()
                 .map(|refusal| refusal.status)
@@ -338,7 +356,7 @@ mod tests {
                 "{media}"
             );
         }
-        let large = read_as("application/json", vec![b' '; Limits::default().body + 1]).await;
+        let large = read_as("application/json", vec![b' '; (1 << 10) + 1]).await;
         assert_eq!(large, Some(StatusCode::PAYLOAD_TOO_LARGE));
     }
 }

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, VIA, WWW_AUTHENTICATE};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -64,7 +65,8 @@ pub(super) async fn identify(
         .extensions()
         .get()
         .map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
-    match identifier.requester(request.headers(), peer).await {
+    let authority = request.uri().authority().map(Authority::as_str);
+    match identifier.requester(request.headers(), authority, peer).await {
         Ok(requester) => {
             request.extensions_mut().insert(requester);
             next.run(request).await
@@ -99,29 +101,42 @@ pub(super) fn known(request: &Request) -> Option<Requester> {
 }
 
 impl Identifier {
-    async fn requester(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Requester, Refusal> {
+    async fn requester(
+        &self,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        peer: Option<IpAddr>,
+    ) -> Result<Requester, Refusal> {
         if let Some(named) = self.named_by_proxy(headers, peer)? {
             return Ok(named);
         }
         match single(headers, &AUTHORIZATION)? {
             Some(authorization) => self.bearer(authorization).await,
-            None => self.stranger(headers),
+            None => self.stranger(headers, authority),
         }
     }
 
-    fn stranger(&self, headers: &HeaderMap) -> Result<Requester, Refusal> {
+    /// What a caller who shows nothing may do. HTTP/2 names the host in the URI.
+    fn stranger(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<Requester, Refusal> {
         match self.identity.strangers {
             Strangers::Welcome => Ok(Requester::unrestricted(None)),
-            Strangers::Local if single(headers, &HOST)?.is_none_or(is_local) => {
-                Ok(Requester::unrestricted(None))
+            Strangers::Local => {
+                let mut hosts = [single(headers, &HOST)?, authority]
+                    .into_iter()
+                    .flatten()
+                    .peekable();
+                let is_named = hosts.peek().is_some();
+                if is_named && hosts.all(is_local) && !is_forwarded(headers) {
+                    return Ok(Requester::unrestricted(None));
+                }
+                Err(Refusal {
+                    status: StatusCode::FORBIDDEN,
+                    error: Box::new(Error::new(
+                        Code::Forbidden,
+                        "expected a host of this machine, such as localhost, and no proxy; others need an API token",
+                    )),
+                })
             }
-            Strangers::Local => Err(Refusal {
-                status: StatusCode::FORBIDDEN,
-                error: Box::new(Error::new(
-                    Code::Forbidden,
-                    "expected a host of this machine, such as localhost; others need an API token",
-                )),
-            }),
             Strangers::Refused => Err(unauthenticated(EXPECTED)),
         }
     }
@@ -141,6 +156,12 @@ impl Identifier {
         let Some(subject) = single(headers, &proxies.subject_header)? else {
             return Ok(None);
         };
+        if subject.trim().is_empty() {
+            let header = &proxies.subject_header;
+            return Err(Refusal::bad_request(format!(
+                "expected the name of the caller in the header {header}"
+            )));
+        }
         let scopes = single(headers, &proxies.scopes_header)?.unwrap_or_default();
         Ok(Some(TrustedProxies::requester(subject, scopes)))
     }
@@ -153,6 +174,11 @@ impl Identifier {
             return Err(unauthenticated(EXPECTED));
         }
         if token::is_api_token(shown) {
+            if !token::is_well_formed(shown) {
+                return Err(unauthenticated(
+                    "the token is not valid, has expired or was revoked",
+                ));
+            }
             let holder = self.store.api_token_holder(shown).await;
             let holder = holder.map_err(|error| Refusal {
                 status: StatusCode::SERVICE_UNAVAILABLE,
@@ -193,6 +219,15 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
             "expected one header {name}, of visible ASCII characters"
         ))),
     }
+}
+
+/// Whether a proxy has passed the request on, for somebody who may be anywhere.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED)
+        || headers.contains_key(VIA)
+        || headers
+            .keys()
+            .any(|name| name.as_str().starts_with("x-forwarded-") || name == "x-real-ip")
 }
 
 /// Whether a `Host` header names this machine: `localhost`, or an address of the loopback network.

@@ -5,8 +5,10 @@
 mod address;
 mod answer;
 mod body;
+mod connections;
 mod health;
 mod identity;
+mod large;
 mod log;
 mod metrics;
 mod operations;
@@ -27,6 +29,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use self::identity::Identifier;
 pub use self::identity::{Identity, Strangers};
+use self::large::LargeBodies;
 pub use self::metrics::Exposure;
 pub use self::origin::{Origin, Origins};
 pub use self::server::Server;
@@ -41,6 +44,7 @@ struct App {
     store: Store,
     streams: Streams,
     identifier: Identifier,
+    large: LargeBodies,
 }
 
 /// How requests are served.
@@ -78,6 +82,7 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         store,
         streams,
         identifier: identifier.clone(),
+        large: LargeBodies::default(),
     };
     let api = Router::new()
         .route("/graphql", any(operations::serve))

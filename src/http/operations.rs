@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
-use super::{App, identity, origin, websocket};
+use super::{App, identity, large, origin, websocket};
 use crate::graphql::{Executor, reading};
 
 /// Serves a request.
@@ -35,7 +35,7 @@ async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Re
         }
         request.data(requester.clone())
     };
-    match read(&app.executor, request).await? {
+    match read(app, request).await? {
         Incoming::Single(request) => Ok(media.response(&app.executor.execute(from_caller(*request)).await)),
         Incoming::Batch(requests) => {
             // One after the other: a batch may hold mutations that build on each other.
@@ -50,14 +50,18 @@ async fn answer(app: &App, media: Media, request: extract::Request) -> Result<Re
 }
 
 /// Reads what came by POST or GET.
-pub(super) async fn read(executor: &Executor, request: extract::Request) -> Result<Incoming, Refusal> {
+pub(super) async fn read(app: &App, request: extract::Request) -> Result<Incoming, Refusal> {
+    let executor = &app.executor;
+    let (limits, time) = (executor.limits(), executor.timeout());
+    let most = large::most(limits, &identity::requester(&request));
     let (parts, body) = request.into_parts();
     match parts.method {
         Method::POST => {
-            let reading = body::read(executor.limits(), &parts.headers, body);
-            timeout(executor.timeout(), reading)
-                .await
-                .map_err(|_| Refusal::slow())?
+            let room = timeout(time, app.large.room(&parts.headers)).await;
+            let room = room.map_err(|_| large::no_room())?;
+            let reading = body::read(limits.batch, most, &parts.headers, body);
+            let incoming = timeout(time, reading).await.map_err(|_| Refusal::slow())??;
+            Ok(room.into_iter().fold(incoming, Incoming::with))
         }
         Method::GET | Method::HEAD => {
             let mut request = body::from_query(&parts.uri)?;

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
+use axum_server::accept::DefaultAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::net::TcpListener;
+
+use super::connections::Bounded;
 
 /// How many bytes of headers a request may have.
 const MAX_HEADERS: usize = 64 * 1024;
@@ -19,16 +22,18 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     header_timeout: Duration,
     tls: Option<RustlsConfig>,
+    max_connections: usize,
 }
 
 impl Server {
     /// A server that gives a client `header_timeout` for the TLS handshake, for the headers of each request, and between
-    /// requests, and speaks TLS where there is a certificate.
-    pub fn new(header_timeout: Duration, tls: Option<RustlsConfig>) -> Self {
+    /// requests, speaks TLS where there is a certificate, and has so many connections open at once.
+    pub fn new(header_timeout: Duration, tls: Option<RustlsConfig>, max_connections: usize) -> Self {
         Self {
             handle: Handle::new(),
             header_timeout,
             tls,
+            max_connections,
         }
     }
 
@@ -50,9 +55,13 @@ impl Server {
             .keep_alive_interval(self.header_timeout);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         match &self.tls {
-            None => server.serve(service).await,
+            None => {
+                let acceptor = Bounded::new(DefaultAcceptor, self.max_connections);
+                server.acceptor(acceptor).serve(service).await
+            }
             Some(tls) => {
                 let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(self.header_timeout);
+                let acceptor = Bounded::new(acceptor, self.max_connections);
                 server.acceptor(acceptor).serve(service).await
             }
         }

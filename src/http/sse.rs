@@ -42,7 +42,7 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
     if !accepts_events(request.headers()) {
         return media.refusal(&Refusal::not_acceptable("text/event-stream"));
     }
-    let request = match operations::read(&app.executor, request).await {
+    let request = match operations::read(&app, request).await {
         Ok(Incoming::Single(mut request)) => {
             if let Some(address) = from {
                 request.data.insert(address);

@@ -190,7 +190,7 @@ impl Store {
             faults.invalid(&["add"], "expected at least one file to add or to remove");
         }
         let (ids, not_live) =
-            resolve_removals_in_txn(&transaction, &dataset, &input.remove, &mut faults).await?;
+            resolve_removals_in_txn(&transaction, &self.viewer, &dataset, &input.remove, &mut faults).await?;
         let rebasable = faults.is_empty();
         if !not_live.is_empty() {
             let message = format!("{} file(s) to remove are not live", not_live.len());
@@ -203,8 +203,15 @@ impl Store {
                 message,
             );
         }
-        let additions =
-            check_additions_in_txn(&transaction, &*self.clock, &dataset, input.add, &mut faults).await?;
+        let additions = check_additions_in_txn(
+            &transaction,
+            &*self.clock,
+            &self.viewer,
+            &dataset,
+            input.add,
+            &mut faults,
+        )
+        .await?;
         let removed = staged_removals_in_txn(&transaction, &draft).await?;
         let goes = |id: PartitionId| ids.contains(&id) || removed.contains(&id);
         let mut duplicates = duplicates_in_txn(&transaction, dataset.id, &additions, goes).await?;

@@ -106,7 +106,8 @@ impl Store {
     ) -> Result<(Vec<Partition>, HashSet<PartitionId>)> {
         let refs: Vec<PartitionRef> = moves.iter().map(|one| one.partition.clone()).collect();
         let mut found = Faults::default();
-        let (ids, not_live) = resolve_removals_in_txn(transaction, dataset, &refs, &mut found).await?;
+        let (ids, not_live) =
+            resolve_removals_in_txn(transaction, &self.viewer, dataset, &refs, &mut found).await?;
         faults.extend(found.into_inner().into_iter().map(of_move).collect());
         refuse_not_live(not_live, faults);
         let keys = ids.iter().map(|id| (dataset.id, id.0));
@@ -116,7 +117,7 @@ impl Store {
             .iter()
             .map(|file| ((file.storage_target_id, file.file_path.as_str()), file))
             .collect();
-        let mut targets = Targets::new(dataset);
+        let mut targets = Targets::new(&self.viewer, dataset);
         let (mut files, mut moved) = (Vec::with_capacity(moves.len()), HashSet::new());
         for (index, one) in moves.iter().enumerate() {
             let at = index.to_string();

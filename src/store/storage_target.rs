@@ -8,11 +8,13 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value as Json, json};
+use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{ChangeKind, StorageKind};
 use timestore_entity::ids::StorageTargetId;
 use timestore_entity::storage_target::{ActiveModel, Column, Entity, Model as StorageTarget};
 
 use super::access::check_holds;
+use super::backend::Sql;
 use super::faults::Faults;
 use super::trail::Trail;
 use super::{Fault, FaultKind, Page, Result, Rows, StorageTargetRef, Store, StoreError, backend};
@@ -37,13 +39,14 @@ pub struct StorageTargetUpsert {
 }
 
 impl Store {
-    /// Creates a storage target, or brings the one with the same id or name to what is asked.
+    /// Creates a storage target, or brings the one with the same id or name to what is asked. Whoever may do so says which places
+    /// the gateway deletes files at, and to which hosts it shows its credentials: an admin.
     pub async fn storage_target_upsert(
         &self,
         by: &Requester,
         input: StorageTargetUpsert,
     ) -> Result<StorageTarget> {
-        check_holds(by, Scope::Write)?;
+        check_holds(by, Scope::Admin)?;
         let input = self.checked(input).await?;
         match self.storage_target_upsert_once(by, &input).await {
             // Someone else has just created it; now it can be brought to what is asked.
@@ -77,10 +80,6 @@ impl Store {
         };
         if let Some(existing) = existing.as_ref().filter(|existing| is_as_asked(existing, input)) {
             return Ok(existing.clone());
-        }
-        if existing.is_some() {
-            // The files of everyone's datasets would lie elsewhere.
-            check_holds(by, Scope::Admin)?;
         }
         let now = self.clock.now();
         let mut row = ActiveModel {
@@ -189,6 +188,36 @@ pub(super) async fn storage_target_find_in_txn(
         }
         StorageTargetRef::Unknown(_) => None,
     })
+}
+
+/// The target that `target` names, where `by` may use it for `dataset`. To those who may not read the storage targets, only those are
+/// there that the dataset has: its default one, the one of its policy, and those that its files lie on. Says so in one statement,
+/// whatever there is.
+pub(super) async fn storage_target_find_to_use_in_txn(
+    connection: &impl ConnectionTrait,
+    by: &Requester,
+    dataset: &Dataset,
+    target: &StorageTargetRef,
+) -> Result<Option<StorageTarget>> {
+    if by.holds(Scope::Read) {
+        return storage_target_find_in_txn(connection, target).await;
+    }
+    let mut sql = Sql::new(connection);
+    let named = match target {
+        StorageTargetRef::Id(id) => format!("t.id = {}", sql.bind(*id)),
+        StorageTargetRef::Name(name) if naming::target_name(name).is_err() => return Ok(None),
+        StorageTargetRef::Name(name) => format!("t.name = {}", sql.bind(name.as_str())),
+        StorageTargetRef::Unknown(_) => return Ok(None),
+    };
+    let dataset = sql.bind(dataset.id);
+    let text = format!(
+        "select t.* from timestore.storage_targets as t where {named} \
+         and (t.id = (select d.default_storage_target_id from timestore.datasets as d where d.id = {dataset}) \
+         or t.id = (select r.cold_storage_target_id from timestore.retention_policies as r where r.dataset_id = {dataset}) \
+         or exists (select 1 from timestore.partitions as p \
+         where p.dataset_id = {dataset} and p.storage_target_id = t.id and p.removed_version is null))"
+    );
+    Ok(sql.one(connection, text).await?)
 }
 
 async fn find_by_name(transaction: &DatabaseTransaction, name: &str) -> Result<Option<StorageTarget>> {

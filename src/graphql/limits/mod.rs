@@ -16,8 +16,12 @@ pub const MAX_DEPTH: usize = 32;
 /// What a request may ask for at the most.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of an HTTP body, or of a WebSocket message.
+    /// Bytes of an HTTP body.
     pub body: usize,
+    /// Bytes of a WebSocket message.
+    pub message: usize,
+    /// Bytes of a document.
+    pub document: usize,
     /// Requests of a batch; 1 allows no batches.
     pub batch: usize,
     /// Tokens of a document.
@@ -42,6 +46,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 32 << 20,
+            message: 1 << 20,
+            document: 256 << 10,
             batch: 20,
             tokens: 20_000,
             depth: 20,

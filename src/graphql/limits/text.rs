@@ -13,6 +13,14 @@ const MAX_NAME: usize = 200;
 
 /// Whether a document is short and flat enough to be parsed. Counts tokens as the GraphQL specification has them.
 pub(super) fn check(limits: &Limits, text: &str) -> Result<()> {
+    if text.len() > limits.document {
+        let message = format!(
+            "the document has {} bytes; at most {} are allowed: send values as variables",
+            text.len(),
+            limits.document
+        );
+        return Err(super::refuse(message));
+    }
     let bytes = text.as_bytes();
     let (mut at, mut tokens, mut nesting) = (0, 0_usize, 0_usize);
     while at < bytes.len() {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::closing::Closing;
 use crate::auth::Requester;
+use crate::graphql::error::Error;
 use crate::http::identity::Identifier;
 
 /// Who may be speaking.
@@ -31,5 +32,14 @@ impl Caller {
                 "expected `authorization` in the payload: Bearer, with an API token or a JWT".to_owned(),
             )),
         }
+    }
+
+    /// Whether `requester` is still who they showed to be. A token can be revoked while a connection is open, and a JWT run out.
+    pub(super) async fn is_still(&self, requester: &Requester) -> Result<bool, Box<Error>> {
+        let Some(identifier) = &self.identifier else {
+            return Ok(true);
+        };
+        let still = identifier.store.still_identified(requester).await;
+        still.map_err(|error| Box::new(error.into()))
     }
 }

@@ -203,6 +203,14 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
             ))),
             request => request,
         };
+        let request = match self.caller.is_still(&requester).await {
+            Ok(true) => request,
+            Ok(false) => {
+                let reason = "what identified the caller has expired or was revoked";
+                return Err(Closing::Forbidden(reason.to_owned()));
+            }
+            Err(error) => Err(error),
+        };
         match request {
             Ok(request) => {
                 let operation = (self.begin)(request.data(requester));

@@ -17,16 +17,21 @@ use tracing::{Instrument, Span};
 use self::caller::Caller;
 use super::address::address;
 use super::answer::{Media, Refusal};
+use super::connections::Connected;
 use super::streams::Operation;
 use super::{App, identity};
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
 
+/// How large a message may be, in bytes, of one who shows who they are only in a message.
+const UNKNOWN_CALLER: usize = 64 << 10;
+
 /// Upgrades a request.
 pub(super) async fn serve(app: App, request: Request) -> Response {
     let upgrade = identity::known(&request);
     let from = address(&request);
+    let connected: Option<Connected> = request.extensions().get().cloned();
     let (mut parts, _) = request.into_parts();
     if !is_offered(&parts.headers) {
         return Media::Json.refusal(&Refusal::bad_request(format!(
@@ -46,11 +51,14 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
         identifier,
         ..
     } = app;
+    let most = match upgrade {
+        Some(_) => executor.limits().message,
+        None => executor.limits().message.min(UNKNOWN_CALLER),
+    };
     let caller = Caller {
         upgrade,
         identifier: Some(identifier),
     };
-    let most = executor.limits().body;
     let halt = streams.halt.clone();
     let begin = move |mut request: async_graphql::Request| {
         if let Some(address) = from {
@@ -68,7 +76,7 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
         .on_upgrade(move |socket| {
             let speaking = async move {
                 connection::speak(socket.split(), begin, caller, streams).await;
-                drop(open);
+                drop((open, connected));
             };
             speaking.instrument(span)
         })

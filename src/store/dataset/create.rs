@@ -63,8 +63,14 @@ impl Store {
             .check(&["name"], naming::display_name(&input.name))
             .unwrap_or_default();
         check_description(&mut faults, input.description.as_deref());
-        let target =
-            target_id_in_txn(&transaction, &mut faults, input.default_storage_target.as_ref()).await?;
+        let target = target_id_in_txn(
+            &transaction,
+            by,
+            None,
+            input.default_storage_target.as_ref(),
+            &mut faults,
+        )
+        .await?;
         check_scopes(&mut faults, "readScopes", input.read_scopes.as_deref());
         check_scopes(&mut faults, "writeScopes", input.write_scopes.as_deref());
         let metadata = faults.object(&["metadata"], input.metadata.clone());

@@ -4,9 +4,10 @@ use sea_orm::DatabaseTransaction;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::ids::StorageTargetId;
 
+use crate::auth::Requester;
 use crate::model::naming;
 use crate::store::faults::Faults;
-use crate::store::storage_target::storage_target_find_in_txn;
+use crate::store::storage_target::{storage_target_find_in_txn, storage_target_find_to_use_in_txn};
 use crate::store::{Fault, Result, StorageTargetRef};
 
 /// How many scopes a dataset may name for reading, or for writing.
@@ -51,14 +52,20 @@ pub(super) fn check_scopes(faults: &mut Faults, field: &str, scopes: Option<&[St
     }
 }
 
-/// The default target that is named, if one is; adds a fault where there is no such target.
+/// The default target that is named, if one is; adds a fault where there is no such target for `by` to use. Whoever creates a dataset
+/// may use any.
 pub(super) async fn target_id_in_txn(
     transaction: &DatabaseTransaction,
-    faults: &mut Faults,
+    by: &Requester,
+    dataset: Option<&Dataset>,
     target: Option<&StorageTargetRef>,
+    faults: &mut Faults,
 ) -> Result<Option<StorageTargetId>> {
     let Some(target) = target else { return Ok(None) };
-    let found = storage_target_find_in_txn(transaction, target).await?;
+    let found = match dataset {
+        Some(dataset) => storage_target_find_to_use_in_txn(transaction, by, dataset, target).await?,
+        None => storage_target_find_in_txn(transaction, target).await?,
+    };
     if found.is_none() {
         faults.push(Fault::not_found(
             &["defaultStorageTarget"],

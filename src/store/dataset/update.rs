@@ -54,6 +54,7 @@ impl Store {
             faults.push(dataset_not_found(&input.dataset));
             updated_in_txn(
                 &transaction,
+                by,
                 &unknown(),
                 DatasetUpdate {
                     expected_revision: None,
@@ -65,7 +66,7 @@ impl Store {
             return Err(faults.into_inner().into());
         };
         let mut faults = Faults::default();
-        let after = updated_in_txn(&transaction, &before, input, &mut faults).await?;
+        let after = updated_in_txn(&transaction, by, &before, input, &mut faults).await?;
         faults.finish()?;
         self.save_in_txn(
             transaction,
@@ -168,6 +169,7 @@ async fn lock_in_txn(
 /// `before` with the changes of `input`; adds what is wrong with them.
 async fn updated_in_txn(
     transaction: &DatabaseTransaction,
+    by: &Requester,
     before: &Dataset,
     input: DatasetUpdate,
     faults: &mut Faults,
@@ -202,7 +204,8 @@ async fn updated_in_txn(
         }
     }
     if let Some(target) = input.default_storage_target {
-        after.default_storage_target_id = target_id_in_txn(transaction, faults, target.as_ref()).await?;
+        after.default_storage_target_id =
+            target_id_in_txn(transaction, by, Some(before), target.as_ref(), faults).await?;
     }
     if let Some(compatibility) = input.compatibility {
         after.compatibility = compatibility;

@@ -10,9 +10,10 @@ use timestore_entity::partition::Model as Partition;
 use uuid::Uuid;
 
 use super::input::PartitionAdd;
+use crate::auth::Requester;
 use crate::model::{naming, predicate, span};
 use crate::store::faults::Faults;
-use crate::store::storage_target::storage_target_find_in_txn;
+use crate::store::storage_target::storage_target_find_to_use_in_txn;
 use crate::store::{Clock, Fault, Result, StorageTargetRef};
 
 /// How large the bloom filters of a file may be, as JSON.
@@ -26,14 +27,16 @@ pub(in crate::store) struct Addition {
 
 /// Resolves the storage targets that a request names, each once.
 pub(in crate::store) struct Targets<'a> {
+    by: &'a Requester,
     dataset: &'a Dataset,
     known: HashMap<StorageTargetRef, Option<StorageTargetId>>,
 }
 
 impl<'a> Targets<'a> {
-    /// For a request about `dataset`.
-    pub(in crate::store) fn new(dataset: &'a Dataset) -> Self {
+    /// For a request of `by` about `dataset`.
+    pub(in crate::store) fn new(by: &'a Requester, dataset: &'a Dataset) -> Self {
         Self {
+            by,
             dataset,
             known: HashMap::new(),
         }
@@ -57,7 +60,7 @@ impl<'a> Targets<'a> {
             return Ok(self.dataset.default_storage_target_id);
         };
         if !self.known.contains_key(named) {
-            let found = storage_target_find_in_txn(transaction, named).await?;
+            let found = storage_target_find_to_use_in_txn(transaction, self.by, self.dataset, named).await?;
             self.known.insert(named.clone(), found.map(|target| target.id));
         }
         let found = self.known.get(named).copied().flatten();
@@ -72,11 +75,12 @@ impl<'a> Targets<'a> {
 pub(in crate::store) async fn check_additions_in_txn(
     transaction: &DatabaseTransaction,
     clock: &dyn Clock,
+    by: &Requester,
     dataset: &Dataset,
     add: Vec<PartitionAdd>,
     faults: &mut Faults,
 ) -> Result<Vec<Addition>> {
-    let mut targets = Targets::new(dataset);
+    let mut targets = Targets::new(by, dataset);
     let mut additions = Vec::with_capacity(add.len());
     for (index, add) in add.into_iter().enumerate() {
         let at = index.to_string();

@@ -159,7 +159,8 @@ impl Store {
     ) -> Result<(Doomed, Vec<crate::store::error::NotLive>)> {
         Ok(match &plan.removals {
             Removals::Listed(refs) => {
-                let (ids, not_live) = resolve_removals_in_txn(transaction, dataset, refs, faults).await?;
+                let (ids, not_live) =
+                    resolve_removals_in_txn(transaction, &self.viewer, dataset, refs, faults).await?;
                 (Doomed::Listed(ids), not_live)
             }
             Removals::All => (Doomed::All, Vec::new()),
@@ -210,7 +211,8 @@ impl Store {
             Additions::Given(add) => {
                 let add = std::mem::take(add);
                 let additions =
-                    check_additions_in_txn(transaction, &*self.clock, dataset, add, faults).await?;
+                    check_additions_in_txn(transaction, &*self.clock, &self.viewer, dataset, add, faults)
+                        .await?;
                 let removed = |id| doomed.contains(id);
                 let duplicates = duplicates_in_txn(transaction, dataset.id, &additions, removed).await?;
                 (additions, duplicates)

@@ -10,6 +10,7 @@ use timestore_entity::manifest::Model as Manifest;
 use uuid::Uuid;
 
 use super::additions::Targets;
+use crate::auth::Requester;
 use crate::model::naming;
 use crate::store::backend::{Column, Relation, Sql, in_relation, relations};
 use crate::store::diff::{DiffKey, Side};
@@ -168,12 +169,13 @@ struct Known {
 /// `faults` at `remove.<index>`.
 pub(in crate::store) async fn resolve_removals_in_txn(
     transaction: &DatabaseTransaction,
+    by: &Requester,
     dataset: &Dataset,
     refs: &[PartitionRef],
     faults: &mut Faults,
 ) -> Result<(HashSet<PartitionId>, Vec<NotLive>)> {
     let (mut by_id, mut by_path) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new(), Vec::new()));
-    let mut targets = Targets::new(dataset);
+    let mut targets = Targets::new(by, dataset);
     for (index, reference) in refs.iter().enumerate() {
         let (given, at) = (i32::try_from(index).unwrap_or(i32::MAX), index.to_string());
         match reference {

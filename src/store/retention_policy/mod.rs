@@ -79,7 +79,7 @@ impl Store {
         let mut faults = Faults::default();
         check_revision(before.as_ref(), input.expected_revision, &mut faults);
         check_rules(&input, &mut faults);
-        let cold = cold_target_in_txn(&transaction, &input, &mut faults).await?;
+        let cold = cold_target_in_txn(&transaction, by, &dataset, &input, &mut faults).await?;
         let metadata = faults.object(&["metadata"], input.metadata);
         faults.finish()?;
 

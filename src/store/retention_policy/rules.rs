@@ -1,14 +1,16 @@
 //! What a policy may say. All that is wrong with it is collected, each fault at its field.
 
 use sea_orm::ConnectionTrait;
+use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{RetentionMode, StorageKind};
 use timestore_entity::ids::StorageTargetId;
 
 use super::RetentionPolicySet;
+use crate::auth::Requester;
 use crate::model::duration::IsoDuration;
 use crate::model::retention;
 use crate::store::faults::Faults;
-use crate::store::storage_target::storage_target_find_in_txn;
+use crate::store::storage_target::storage_target_find_to_use_in_txn;
 use crate::store::{Fault, Result};
 
 /// Checks all that can be told without the catalog.
@@ -54,13 +56,15 @@ pub(super) fn check_rules(policy: &RetentionPolicySet, faults: &mut Faults) {
 /// The cold target that a policy names, if it can be one.
 pub(super) async fn cold_target_in_txn(
     connection: &impl ConnectionTrait,
+    by: &Requester,
+    dataset: &Dataset,
     policy: &RetentionPolicySet,
     faults: &mut Faults,
 ) -> Result<Option<StorageTargetId>> {
     let Some(target) = &policy.cold_storage_target else {
         return Ok(None);
     };
-    let found = storage_target_find_in_txn(connection, target).await?;
+    let found = storage_target_find_to_use_in_txn(connection, by, dataset, target).await?;
     match &found {
         None => faults.push(Fault::not_found(
             &["coldStorageTarget"],

@@ -171,7 +171,7 @@ fn mutations(names: &Names) -> Vec<Case> {
     vec![
         global(
             "upsertStorageTarget",
-            Scope::Write,
+            Scope::Admin,
             json!({ "name": "new", "kind": "S3", "baseUri": "s3://new/x" }),
         ),
         global(
