@@ -22,7 +22,7 @@ use super::rate::{Balance, Buckets, Rate};
 use super::session::while_identified;
 use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
-use crate::metrics::Metrics;
+use crate::metrics::{CacheMetrics, Metrics};
 use crate::store::Store;
 
 /// How requests are executed.
@@ -44,6 +44,8 @@ pub struct Executor {
     schema: Schema,
     store: Option<Store>,
     metrics: Metrics,
+    /// Count for the documents that are remembered.
+    remembered: CacheMetrics,
     execution: Arc<Execution>,
     gate: Arc<Gate>,
     buckets: Option<Arc<Buckets>>,
@@ -59,10 +61,12 @@ impl Executor {
     pub fn with(schema: Schema, execution: Execution) -> Self {
         let store: Option<Store> = schema.data().cloned();
         let metrics = store.as_ref().map(|store| store.metrics().clone());
+        let metrics = metrics.unwrap_or_default();
         Self {
             schema,
             store,
-            metrics: metrics.unwrap_or_default(),
+            remembered: metrics.cache("persisted_documents"),
+            metrics,
             buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
             gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
@@ -79,9 +83,20 @@ impl Executor {
         self.execution.capacity.timeout
     }
 
-    /// Finds and checks the document of a request, and says what it is going to do.
+    /// Finds and checks the document of a request, and says what it is going to do. The request carries the outcome, so that it is
+    /// not done again when it is executed.
     pub fn prepare(&self, request: &mut Request) -> Result<Prepared, ServerError> {
-        prepare(&self.execution, request)
+        let prepared = self.prepared(request);
+        request.data.insert(Outcome(prepared.clone()));
+        prepared
+    }
+
+    fn prepared(&self, request: &mut Request) -> Result<Prepared, ServerError> {
+        let known = request.data.get(&TypeId::of::<Outcome>());
+        match known.and_then(|known| known.downcast_ref()) {
+            Some(Outcome(prepared)) => prepared.clone(),
+            None => prepare(&self.execution, &self.remembered, request),
+        }
     }
 
     /// Answers a query or a mutation.
@@ -168,7 +183,7 @@ impl Executor {
 
     /// Prepares a request, and takes what it costs from its caller.
     fn admit(&self, request: &mut Request, session: &Data) -> Result<Admitted, ServerError> {
-        let Prepared { operation, cost } = self.prepare(request)?;
+        let Prepared { operation, cost } = self.prepared(request)?;
         let requester = requester(&request.data, session);
         let balance = match &self.buckets {
             Some(buckets) => Some(buckets.spend(&rate::caller(&requester, &request.data, session), cost)?),
@@ -201,6 +216,9 @@ impl Executor {
         Some(Loaders::new(store.as_seen_by(admitted.requester.clone())))
     }
 }
+
+/// What came of preparing a request, as the request carries it.
+struct Outcome(Result<Prepared, ServerError>);
 
 /// The caller that a request, or else its session, names. One that none names may do nothing.
 fn requester(request: &Data, session: &Data) -> Requester {

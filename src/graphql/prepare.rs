@@ -11,6 +11,7 @@ use super::error::{Code, Error, Result};
 use super::executor::Execution;
 use super::limits::Limits;
 use super::{nul, numbers, unique};
+use crate::metrics::CacheMetrics;
 
 /// What a request is going to do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,14 +22,18 @@ pub struct Prepared {
     pub cost: u64,
 }
 
-/// Finds, parses and measures the document of a request.
-pub fn prepare(execution: &Execution, request: &mut Request) -> Result<Prepared, ServerError> {
-    let brought = execution.documents.find(request)?;
+/// Finds, parses and measures the document of a request; `remembered` counts for the documents that are remembered.
+pub fn prepare(
+    execution: &Execution,
+    remembered: &CacheMetrics,
+    request: &mut Request,
+) -> Result<Prepared, ServerError> {
+    let brought = execution.documents.find(request, remembered)?;
     check_text(&execution.limits, &request.query)?;
     let document = request.parsed_query().map_err(unparsed)?;
     execution.limits.check_document(document)?;
     if let Some(hash) = brought {
-        execution.documents.remember(hash, &request.query);
+        execution.documents.remember(hash, &request.query, remembered);
     }
     let name = request.operation_name.clone();
     let variables = std::mem::take(&mut request.variables);
