@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use timestore_gateway::auth::Requester;
+use timestore_gateway::graphql::limits::Limits;
 use timestore_gateway::graphql::{self, Executor};
 use timestore_gateway::store::Store;
 use timestore_gateway::store::backend::{Database, connect, migration_url};
@@ -130,7 +131,7 @@ impl Bench {
         connections.observe(move |info| log.lock().expect("the log").push(info.statement.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_read_grace(chrono::Duration::zero());
         Self {
-            executor: Executor::new(graphql::schema(store)),
+            executor: Executor::new(graphql::schema(store, &Limits::default())),
             statements,
             plain,
             explain: env("TIMESTORE_BENCH_EXPLAIN").is_some(),

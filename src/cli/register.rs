@@ -45,7 +45,10 @@ pub async fn run(args: RegisterCommand) -> anyhow::Result<()> {
                 },
                 ..Execution::default()
             };
-            let here = InProcess(Executor::with(graphql::schema(store.clone()), execution));
+            let here = InProcess(Executor::with(
+                graphql::schema(store.clone(), &execution.limits),
+                execution,
+            ));
             let summary = register(&here, &options, &mut |event| progress.show(event)).await;
             store.close().await?;
             summary?

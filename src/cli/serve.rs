@@ -96,7 +96,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let schema = graphql::schema(store.clone(), &settings.execution.limits);
+    let router = http::router(schema, store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;
     let server = args.connections.server().await?;

@@ -95,6 +95,7 @@ use async_graphql::{SDLExportOptions, SchemaBuilder};
 pub use self::change::Subscription;
 pub use self::executor::{Execution, Executor};
 use self::feed::Feed;
+use self::limits::Limits;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
 use self::query::Questions;
@@ -103,9 +104,13 @@ use crate::store::Store;
 /// The graph. Cheap to clone.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// The graph on top of a catalog.
-pub fn schema(store: Store) -> Schema {
-    builder().data(Feed::new(store.clone())).data(store).finish()
+/// The graph on top of a catalog. Where the schema may not be asked for, no error suggests a name out of it either.
+pub fn schema(store: Store, limits: &Limits) -> Schema {
+    let builder = builder().data(Feed::new(store.clone())).data(store);
+    match limits.introspection {
+        true => builder.finish(),
+        false => builder.disable_suggestions().finish(),
+    }
 }
 
 /// The graph in the schema definition language, the same text every time. What only routers ask is left out: clients have no use

@@ -151,7 +151,10 @@ async fn subscriptions_take_no_room_and_streamed_queries_do() {
         },
         ..Execution::default()
     };
-    let executor = Executor::with(graphql::schema(database.store().await), execution);
+    let executor = Executor::with(
+        graphql::schema(database.store().await, &execution.limits),
+        execution,
+    );
     let streamed = |document: &str| executor.execute_stream(document.into(), Arc::default());
     let mut subscriptions = [(); 3].map(|()| streamed("subscription { changes { cursor } }"));
     for subscription in &mut subscriptions {

@@ -88,12 +88,41 @@ async fn a_document_is_answered_at_the_edge_of_each_limit_and_refused_past_it() 
             "{ __schema { queryType { name } } }",
             "the schema may not be asked for here",
         ),
+        (
+            Limits {
+                introspection: false,
+                ..any()
+            },
+            "{ _entities(representations: []) { __typename } }",
+            "{ _service { sdl } }",
+            "the schema may not be asked for here",
+        ),
     ] {
         let (_database, app) = gateway(limits).await;
         app.query(allowed, json!({})).await;
         let error = app.error(past, json!({})).await;
         assert_eq!(error["message"], message, "{past}");
         assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_asked_for_is_not_suggested_either() {
+    for introspection in [true, false] {
+        let (_database, app) = gateway(Limits {
+            introspection,
+            ..Limits::default()
+        })
+        .await;
+        for (document, name) in [
+            ("{ storageTargt { name } }", "\"storageTarget\""),
+            ("{ storageTargets(firs: 1) { totalCount } }", "\"first\""),
+        ] {
+            let error = app.error(document, json!({})).await;
+            let message = error["message"].as_str().unwrap();
+            assert!(message.starts_with("Unknown "), "{message}");
+            assert_eq!(message.contains(name), introspection, "{message}");
+        }
     }
 }
 

@@ -263,7 +263,8 @@ async fn the_metrics_can_have_an_address_of_their_own(database: TestDatabase) {
         metrics: Exposure::Elsewhere,
         ..http::Settings::default()
     };
-    let api = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let schema = graphql::schema(store.clone(), &settings.execution.limits);
+    let api = http::router(schema, store.clone(), settings);
     let answer = async |router: axum::Router| {
         let request = Request::get("/metrics").body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap()

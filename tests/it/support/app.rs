@@ -70,7 +70,8 @@ impl App {
         let log = statements.clone();
         connections.observe(move |info| log.lock().unwrap().push(info.statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
-        let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+        let schema = graphql::schema(store.clone(), &settings.execution.limits);
+        let router = http::router(schema, store.clone(), settings);
         Self {
             router,
             connection,

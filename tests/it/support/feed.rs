@@ -7,6 +7,7 @@ use async_graphql::{Data, Request, Response, Variables};
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 use timestore_gateway::auth::Requester;
+use timestore_gateway::graphql::limits::Limits;
 use timestore_gateway::graphql::{self, Executor};
 
 use super::app::App;
@@ -49,7 +50,7 @@ pub async fn responses_to(
     document: &str,
     variables: Value,
 ) -> BoxStream<'static, Response> {
-    let executor = Executor::new(graphql::schema(database.store().await));
+    let executor = Executor::new(graphql::schema(database.store().await, &Limits::default()));
     let request = Request::new(document)
         .variables(Variables::from_json(variables))
         .data(requester.clone());
