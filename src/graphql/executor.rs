@@ -18,7 +18,7 @@ use super::loader::Loaders;
 use super::observed::Observed;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
-use super::rate::{Balance, Buckets, Rate};
+use super::rate::{Buckets, Rate};
 use super::session::while_identified;
 use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
@@ -113,7 +113,7 @@ impl Executor {
         response
     }
 
-    async fn answer(&self, request: Request, admitted: Admitted) -> Response {
+    async fn answer(&self, request: Request, mut admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
         let executed = match self.catalog(&request, &admitted).await {
@@ -156,7 +156,7 @@ impl Executor {
         &self,
         request: Request,
         session: Arc<Data>,
-        admitted: Admitted,
+        mut admitted: Admitted,
     ) -> BoxStream<'static, Response> {
         let Some(loaders) = self.loaders(&admitted) else {
             let responses = self.schema.execute_stream_with_session_data(request, session);
@@ -189,13 +189,14 @@ impl Executor {
             Some(buckets) => Some(buckets.spend(&rate::caller(&requester, &request.data, session), cost)?),
             None => None,
         };
+        let cost = rate::extension(cost, balance.as_ref());
         if let Some(balance) = balance {
             request.data.insert(balance);
         }
         Ok(Admitted {
             requester,
             operation,
-            balance,
+            cost: Some(cost),
         })
     }
 
@@ -232,16 +233,16 @@ fn requester(request: &Data, session: &Data) -> Requester {
 struct Admitted {
     requester: Requester,
     operation: Option<OperationType>,
-    /// What is left to its caller, where there is a limit.
-    balance: Option<Balance>,
+    /// What it costs, until that is told.
+    cost: Option<Value>,
 }
 
 impl Admitted {
-    /// A response that tells what is left, and in which every error has a code.
-    fn classified(&self, response: Response) -> Response {
+    /// A response in which every error has a code. The first one tells what it all costs.
+    fn classified(&mut self, response: Response) -> Response {
         let mut response = classified(response);
-        if let Some(balance) = &self.balance {
-            response.extensions.insert("cost".to_owned(), balance.extension());
+        if let Some(cost) = self.cost.take() {
+            response.extensions.insert("cost".to_owned(), cost);
         }
         response
     }
