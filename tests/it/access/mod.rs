@@ -3,6 +3,7 @@
 mod cases;
 mod feed;
 mod lists;
+mod nested;
 mod walk;
 
 use serde_json::{Value, json};
