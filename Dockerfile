@@ -38,6 +38,7 @@ ENV TIMESTORE_LISTEN=0.0.0.0:4100 \
     SQLITE_TMPDIR=/var/lib/timestore
 VOLUME /var/lib/timestore
 EXPOSE 4100
+# Asks where TIMESTORE_LISTEN says, over TLS where TIMESTORE_TLS_CERTIFICATE is set.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["timestore", "health"]
 ENTRYPOINT ["timestore"]
 CMD ["serve"]

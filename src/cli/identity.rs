@@ -16,10 +16,13 @@ use crate::http::{Identity, Strangers};
 /// How callers are identified, beside API tokens, which always count.
 #[derive(Clone, Debug, Args)]
 pub struct IdentityArgs {
-    /// Let callers who show nothing do everything, on other addresses than loopback too. On loopback they may unless JWTs or
-    /// proxies are configured.
+    /// Let callers who show nothing do everything, on other addresses than loopback too. On loopback they may unless they must
+    /// identify themselves in some way that is configured.
     #[arg(long, env = "TIMESTORE_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
+    /// Let nobody in who shows nothing, on loopback either.
+    #[arg(long, env = "TIMESTORE_REQUIRE_IDENTITY", conflicts_with = "allow_anonymous")]
+    require_identity: bool,
     /// Who makes the JWTs that are believed: their claim `iss`.
     #[arg(long, env = "TIMESTORE_JWT_ISSUER", value_name = "ISSUER", requires_all = ["jwt_audience", "jwks"])]
     jwt_issuer: Option<String>,
@@ -111,13 +114,12 @@ impl IdentityArgs {
             );
         }
         Ok(Identity {
-            strangers: match (
-                self.allow_anonymous,
-                is_loopback && jwt.is_none() && proxies.is_none(),
-            ) {
-                (true, _) => Strangers::Welcome,
-                (false, true) => Strangers::Local,
-                (false, false) => Strangers::Refused,
+            strangers: if self.allow_anonymous {
+                Strangers::Welcome
+            } else if is_loopback && jwt.is_none() && proxies.is_none() && !self.require_identity {
+                Strangers::Local
+            } else {
+                Strangers::Refused
             },
             jwt: jwt.map(Arc::new),
             proxies: proxies.map(Arc::new),
@@ -183,6 +185,7 @@ mod tests {
         for (args, is_loopback, strangers) in [
             (&[][..], true, Strangers::Local),
             (&[], false, Strangers::Refused),
+            (&["--require-identity"], true, Strangers::Refused),
             (&["--allow-anonymous"], false, Strangers::Welcome),
             (
                 &["--trusted-proxies=10.0.0.0/8,::1/128"],
@@ -212,6 +215,7 @@ mod tests {
                 &["--allow-anonymous", "--trusted-proxies=10.0.0.0/8"],
                 "--allow-anonymous",
             ),
+            (&["--allow-anonymous", "--require-identity"], "--require-identity"),
         ] {
             let error = identity(args, true).await.expect_err(expected);
             assert!(error.contains(expected), "{args:?}: {error}");

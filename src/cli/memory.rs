@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::graphql::versions::{self, Versions};
+use crate::graphql::versions;
 
 /// How much is kept in memory.
 #[derive(Clone, Debug, Args)]
@@ -10,12 +10,5 @@ use crate::graphql::versions::{self, Versions};
 pub struct MemoryArgs {
     /// Bytes that pages of files of published versions may take, so that they are read from the database once; 0 keeps none.
     #[arg(long, env = "TIMESTORE_VERSION_CACHE_BYTES", value_name = "BYTES", default_value_t = versions::MEMORY)]
-    version_cache_bytes: u64,
-}
-
-impl MemoryArgs {
-    /// What pages are kept in.
-    pub fn versions(&self) -> Versions {
-        Versions::of(self.version_cache_bytes)
-    }
+    pub version_cache_bytes: u64,
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::DatabaseArgs;
 use crate::auth::Requester;
 use crate::graphql::capacity::Capacity;
+use crate::graphql::plain::json::to_json;
 use crate::graphql::{self, Execution, Executor};
 use crate::model::naming;
 use crate::register::args::RegisterArgs;
@@ -65,7 +66,7 @@ impl Endpoint for InProcess {
         let request = Request::new(document)
             .variables(Variables::from_json(variables))
             .data(by);
-        let response = serde_json::to_value(self.0.execute(request).await);
+        let response = serde_json::from_slice(&to_json(&self.0.execute(request).await));
         data(response.map_err(|error| EndpointError::Unexpected(error.to_string()))?)
     }
 }

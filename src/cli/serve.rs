@@ -99,7 +99,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let store = store
         .with_retention_defaults(args.retention.defaults())
         .with_read_grace(args.schedule.keep.read_grace);
-    let schema = graphql::schema_with(store.clone(), args.memory.versions());
+    let schema = graphql::schema_with(store.clone(), args.memory.version_cache_bytes);
     let router = http::router(schema, store.clone(), settings);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("{} cannot be listened on", args.listen))?;

@@ -9,10 +9,9 @@ use super::connection::{Connection, Count, Listed};
 use super::context::ContextExt;
 use super::error::Result;
 use super::id::GlobalId;
-use super::pagination::{List, MAX_LIMIT, PageArgs, Position};
+use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::Plain;
 use super::scalar::DateTime;
-use crate::model::naming;
 use crate::store::api_token::ApiTokenPosition;
 
 /// What a caller identifies itself with. The token itself is not kept.
@@ -33,12 +32,6 @@ impl Listed for ApiToken {
 
     fn position(&self) -> ApiTokenPosition {
         (self.0.created_at, self.0.id)
-    }
-}
-
-impl Position for ApiTokenPosition {
-    fn is_possible(&self) -> bool {
-        naming::time(self.0).is_ok()
     }
 }
 

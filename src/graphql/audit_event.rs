@@ -12,11 +12,10 @@ use super::enums::AuditOutcome;
 use super::error::Result;
 use super::id::GlobalId;
 use super::keys::DatasetById;
-use super::pagination::{List, MAX_LIMIT, PageArgs, Position};
+use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::Plain;
 use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
-use crate::model::naming;
 use crate::store::audit_event::{AuditEventFilter, AuditEventPosition};
 
 /// One action of one caller.
@@ -37,12 +36,6 @@ impl Listed for AuditEvent {
 
     fn position(&self) -> AuditEventPosition {
         (self.0.occurred_at, self.0.id)
-    }
-}
-
-impl Position for AuditEventPosition {
-    fn is_possible(&self) -> bool {
-        naming::time(self.0).is_ok()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object, ObjectType, TypeName};
 use timestore_entity::enums::StorageKind;
-use timestore_entity::ids::DatasetId;
+use timestore_entity::ids::{DatasetId, StorageTargetId};
 
 use super::context::ContextExt;
 use super::error::Result;
@@ -112,6 +112,10 @@ impl<T: Listed> Plain for Edge<'_, T> {
             "node" => planner.object(field, |edge: &Self| edge.node),
             _ => None,
         }
+    }
+
+    fn storage_target_id(&self) -> Option<StorageTargetId> {
+        self.node.storage_target_id()
     }
 }
 

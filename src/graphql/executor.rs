@@ -16,13 +16,14 @@ use super::error::Error;
 use super::limits::Limits;
 use super::loader::Loaders;
 use super::observed::Observed;
+use super::parsed::ParsedDocuments;
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
-use super::rate::{Balance, Buckets, Rate};
+use super::rate::{Buckets, Rate};
 use super::session::while_identified;
 use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
-use crate::metrics::Metrics;
+use crate::metrics::{CacheMetrics, Metrics};
 use crate::store::Store;
 
 /// How requests are executed.
@@ -43,7 +44,11 @@ pub struct Execution {
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    /// The documents that were parsed before.
+    parsed: ParsedDocuments,
     metrics: Metrics,
+    /// Count for the documents that are remembered.
+    remembered: CacheMetrics,
     execution: Arc<Execution>,
     gate: Arc<Gate>,
     buckets: Option<Arc<Buckets>>,
@@ -59,10 +64,13 @@ impl Executor {
     pub fn with(schema: Schema, execution: Execution) -> Self {
         let store: Option<Store> = schema.data().cloned();
         let metrics = store.as_ref().map(|store| store.metrics().clone());
+        let metrics = metrics.unwrap_or_default();
         Self {
             schema,
             store,
-            metrics: metrics.unwrap_or_default(),
+            parsed: ParsedDocuments::new(metrics.cache("parsed_documents")),
+            remembered: metrics.cache("persisted_documents"),
+            metrics,
             buckets: execution.rate.map(|rate| Arc::new(Buckets::new(rate))),
             gate: Arc::new(Gate::new(execution.capacity.clone())),
             execution: Arc::new(execution),
@@ -79,12 +87,24 @@ impl Executor {
         self.execution.capacity.timeout
     }
 
-    /// Finds and checks the document of a request, and says what it is going to do.
+    /// Finds and checks the document of a request, and says what it is going to do. The request carries the outcome, so that it is
+    /// not done again when it is executed.
     pub fn prepare(&self, request: &mut Request) -> Result<Prepared, ServerError> {
-        prepare(&self.execution, request)
+        let prepared = self.prepared(request);
+        request.data.insert(Outcome(prepared.clone()));
+        prepared
     }
 
-    /// Answers a query or a mutation.
+    fn prepared(&self, request: &mut Request) -> Result<Prepared, ServerError> {
+        let known = request.data.get(&TypeId::of::<Outcome>());
+        match known.and_then(|known| known.downcast_ref()) {
+            Some(Outcome(prepared)) => prepared.clone(),
+            None => prepare(&self.execution, &self.parsed, &self.remembered, request),
+        }
+    }
+
+    /// Answers a query or a mutation. The data may hold parts that are JSON already: [`to_json`](super::plain::json::to_json) writes
+    /// it.
     pub async fn execute(&self, mut request: Request) -> Response {
         let mut observed = Observed::begin(self.metrics.clone());
         let response = match self.admit(&mut request, &Data::default()) {
@@ -98,7 +118,7 @@ impl Executor {
         response
     }
 
-    async fn answer(&self, request: Request, admitted: Admitted) -> Response {
+    async fn answer(&self, request: Request, mut admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let schema = self.schema.clone();
         let executed = match self.catalog(&request, &admitted).await {
@@ -141,7 +161,7 @@ impl Executor {
         &self,
         request: Request,
         session: Arc<Data>,
-        admitted: Admitted,
+        mut admitted: Admitted,
     ) -> BoxStream<'static, Response> {
         let Some(loaders) = self.loaders(&admitted) else {
             let responses = self.schema.execute_stream_with_session_data(request, session);
@@ -171,19 +191,20 @@ impl Executor {
 
     /// Prepares a request, and takes what it costs from its caller.
     fn admit(&self, request: &mut Request, session: &Data) -> Result<Admitted, ServerError> {
-        let Prepared { operation, cost } = self.prepare(request)?;
+        let Prepared { operation, cost } = self.prepared(request)?;
         let requester = requester(&request.data, session);
         let balance = match &self.buckets {
             Some(buckets) => Some(buckets.spend(&rate::caller(&requester, &request.data, session), cost)?),
             None => None,
         };
+        let cost = rate::extension(cost, balance.as_ref());
         if let Some(balance) = balance {
             request.data.insert(balance);
         }
         Ok(Admitted {
             requester,
             operation,
-            balance,
+            cost: Some(cost),
         })
     }
 
@@ -205,6 +226,9 @@ impl Executor {
     }
 }
 
+/// What came of preparing a request, as the request carries it.
+struct Outcome(Result<Prepared, ServerError>);
+
 /// The caller that a request, or else its session, names. One that none names may do nothing.
 fn requester(request: &Data, session: &Data) -> Requester {
     let named = [request, session]
@@ -217,16 +241,16 @@ fn requester(request: &Data, session: &Data) -> Requester {
 struct Admitted {
     requester: Requester,
     operation: Option<OperationType>,
-    /// What is left to its caller, where there is a limit.
-    balance: Option<Balance>,
+    /// What it costs, until that is told.
+    cost: Option<Value>,
 }
 
 impl Admitted {
-    /// A response that tells what is left, and in which every error has a code.
-    fn classified(&self, response: Response) -> Response {
+    /// A response in which every error has a code. The first one tells what it all costs.
+    fn classified(&mut self, response: Response) -> Response {
         let mut response = classified(response);
-        if let Some(balance) = &self.balance {
-            response.extensions.insert("cost".to_owned(), balance.extension());
+        if let Some(cost) = self.cost.take() {
+            response.extensions.insert("cost".to_owned(), cost);
         }
         response
     }

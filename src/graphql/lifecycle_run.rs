@@ -12,11 +12,10 @@ use super::enums::{LifecycleRunKind, LifecycleRunStatus, LifecycleRunTrigger};
 use super::error::Result;
 use super::id::GlobalId;
 use super::keys::DatasetById;
-use super::pagination::{List, MAX_LIMIT, PageArgs, Position};
+use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::Plain;
 use super::reference::DatasetRefInput;
 use super::scalar::{DateTime, Json};
-use crate::model::naming;
 use crate::store::lifecycle_run::{LifecycleRunFilter, LifecycleRunPosition};
 
 /// A run of the lifecycle worker.
@@ -37,12 +36,6 @@ impl Listed for LifecycleRun {
 
     fn position(&self) -> LifecycleRunPosition {
         (self.0.created_at, self.0.id)
-    }
-}
-
-impl Position for LifecycleRunPosition {
-    fn is_possible(&self) -> bool {
-        naming::time(self.0).is_ok()
     }
 }
 

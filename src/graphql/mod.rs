@@ -13,6 +13,7 @@ pub mod limits;
 pub mod nul;
 pub mod numbers;
 mod observed;
+mod parsed;
 pub mod persisted;
 pub mod plain;
 pub mod prepare;
@@ -109,11 +110,12 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The graph on top of a catalog.
 pub fn schema(store: Store) -> Schema {
-    schema_with(store, Versions::default())
+    schema_with(store, versions::MEMORY)
 }
 
-/// The graph on top of a catalog, of which it keeps pages in memory.
-pub fn schema_with(store: Store, versions: Versions) -> Schema {
+/// The graph on top of a catalog, of which it keeps pages in memory, up to so many bytes.
+pub fn schema_with(store: Store, version_cache: u64) -> Schema {
+    let versions = Versions::new(version_cache, store.metrics().cache("versions"));
     let feed = Feed::new(store.clone());
     builder().data(feed).data(versions).data(store).finish()
 }
@@ -141,6 +143,7 @@ fn options() -> SDLExportOptions {
 
 /// The graph without a catalog: enough to describe itself.
 pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    // Suggestions take seconds where a document names thousands of fields that are not there.
+    // Suggestions tell the schema where it may not be asked for, and take seconds where a document names thousands of fields
+    // that are not there.
     Schema::build(Query::default(), Mutation::default(), Subscription).disable_suggestions()
 }

@@ -11,10 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use timestore_entity::Timestamp;
 
 use super::error::{Error, Result};
 use crate::model::naming;
-use crate::store::partition::PartitionPosition;
 use crate::store::{Page, Rows};
 
 /// How many rows a page has when neither `first` nor `last` says so.
@@ -56,7 +56,11 @@ impl Position for (i64, i64) {}
 
 impl Position for crate::store::file_removal::FileRemovalKey {}
 
-impl Position for PartitionPosition {
+/// By time, and by id where times are the same.
+impl<Id> Position for (Timestamp, Id)
+where
+    Id: Clone + Debug + Eq + Hash + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
     fn is_possible(&self) -> bool {
         naming::time(self.0).is_ok()
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object};
+use timestore_entity::ids::StorageTargetId;
 use timestore_entity::partition::Model;
 
 use super::context::ContextExt;
@@ -66,7 +67,7 @@ impl Partition {
 }
 
 impl Plain for Partition {
-    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -82,8 +83,18 @@ impl Plain for Partition {
             "checksum" => |file, json| json.value(&file.model.checksum),
             "ingestionSignature" => |file, json| json.value(&file.model.ingestion_signature),
             "metadata" => |file, json| json.value(&file.model.metadata),
+            "storageTarget" => return planner.target(field),
+            "uri" => {
+                return Some(Step::OfTarget(|file, target, json| {
+                    json.value(&join_uri(&target.0.base_uri, &file.model.file_path));
+                }));
+            }
             _ => return None,
         }))
+    }
+
+    fn storage_target_id(&self) -> Option<StorageTargetId> {
+        Some(self.model.storage_target_id)
     }
 }
 

@@ -8,7 +8,7 @@ use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object, SimpleObject};
 use serde::{Deserialize, Serialize};
 use timestore_entity::Timestamp;
-use timestore_entity::ids::PartitionId;
+use timestore_entity::ids::{PartitionId, StorageTargetId};
 use uuid::Uuid;
 
 use super::connection::to_int;
@@ -108,16 +108,19 @@ fn wants_rows(ctx: &Context<'_>) -> bool {
 /// A page of the files of a version, from memory where it was read before.
 async fn files(
     ctx: &Context<'_>,
+    manifest: &Manifest,
     version: ManifestKey,
     query: PartitionQuery,
 ) -> Result<Arc<Rows<Partition>>> {
-    // The one column that changes after a version was published.
-    let may_be_kept = !wants(ctx, "removedIn");
+    // Of an earlier version, which a cursor pins, nobody has looked whether it has expired; and one column changes later.
+    let may_be_kept = version == manifest.key() && !wants(ctx, "removedIn");
     if may_be_kept && let Some(page) = ctx.versions().get(version, &query) {
         return Ok(page);
     }
     let asked = Asked::new(version, Files(query.clone()));
-    let page = ctx.loaders().load(asked).await?.unwrap_or_default();
+    let Some(page) = ctx.loaders().load(asked).await? else {
+        return Ok(Arc::default());
+    };
     if may_be_kept {
         ctx.versions().keep(version, query, page.clone());
     }
@@ -183,7 +186,7 @@ impl PartitionConnection {
             if is_expired {
                 ctx.store().partition_pages(&[key], &query).await?;
             }
-            files(ctx, key, query).await?
+            files(ctx, manifest, key, query).await?
         } else {
             Arc::default()
         };
@@ -351,6 +354,10 @@ impl Plain for PartitionEdge<'_> {
             "node" => planner.object(field, |edge: &Self| edge.node),
             _ => None,
         }
+    }
+
+    fn storage_target_id(&self) -> Option<StorageTargetId> {
+        self.node.storage_target_id()
     }
 }
 

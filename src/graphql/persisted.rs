@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::error::{Code, Error, Result};
+use crate::metrics::CacheMetrics;
 
 /// The extension of a request that names its document, as Apollo's clients spell it: `{version: 1, sha256Hash}`.
 pub const EXTENSION: &str = "persistedQuery";
@@ -75,8 +76,8 @@ impl Documents {
     }
 
     /// Gives a request the document that it names. Returns the hash under which the document that it brought along is to be
-    /// remembered, once it is known to be a good one.
-    pub fn find(&self, request: &mut Request) -> Result<Option<String>> {
+    /// remembered, once it is known to be a good one. `metrics` hears whether a document that was not sent is remembered.
+    pub fn find(&self, request: &mut Request, metrics: &CacheMetrics) -> Result<Option<String>> {
         let hash = request.extensions.get(EXTENSION).map(hash).transpose()?;
         match (self, hash) {
             (Self::Trusted(documents), Some(hash)) => {
@@ -97,7 +98,9 @@ impl Documents {
             )),
             (Self::Unknown, Some(_)) => Ok(None),
             (Self::Automatic(documents), Some(hash)) if request.query.is_empty() => {
-                request.query = documents.0.get(&hash).ok_or_else(not_found)?.to_string();
+                let document = documents.0.get(&hash);
+                metrics.looked_up(document.is_some());
+                request.query = document.ok_or_else(not_found)?.to_string();
                 Ok(None)
             }
             (Self::Automatic(_), Some(hash)) => match hash == sha256(&request.query) {
@@ -108,9 +111,10 @@ impl Documents {
     }
 
     /// Remembers a document for later requests.
-    pub fn remember(&self, hash: String, document: &str) {
+    pub fn remember(&self, hash: String, document: &str, metrics: &CacheMetrics) {
         if let Self::Automatic(documents) = self {
             documents.0.insert(hash, document.into());
+            metrics.holds(documents.0.weight());
         }
     }
 }
@@ -171,23 +175,27 @@ mod tests {
         request
     }
 
+    fn metrics() -> CacheMetrics {
+        CacheMetrics::default()
+    }
+
     #[test]
     fn a_document_is_found_once_it_was_remembered() {
         let documents = Documents::default();
         let hash = sha256("{a}");
-        let missing = documents.find(&mut named(&hash, ""));
+        let missing = documents.find(&mut named(&hash, ""), &metrics());
         assert_eq!(missing.unwrap_err().code(), Code::PersistedQueryNotFound);
-        let brought = documents.find(&mut named(&hash, "{a}")).unwrap();
+        let brought = documents.find(&mut named(&hash, "{a}"), &metrics()).unwrap();
         assert_eq!(brought.as_ref(), Some(&hash));
-        documents.remember(hash.clone(), "{a}");
+        documents.remember(hash.clone(), "{a}", &metrics());
         let mut request = named(&hash.to_ascii_uppercase(), "");
-        assert_eq!(documents.find(&mut request).unwrap(), None);
+        assert_eq!(documents.find(&mut request, &metrics()).unwrap(), None);
         assert_eq!(request.query, "{a}");
     }
 
     #[test]
     fn a_hash_of_another_document_is_refused() {
-        let other = Documents::default().find(&mut named(&sha256("{b}"), "{a}"));
+        let other = Documents::default().find(&mut named(&sha256("{b}"), "{a}"), &metrics());
         assert_eq!(other.unwrap_err().code(), Code::BadUserInput);
     }
 
@@ -196,13 +204,13 @@ mod tests {
         let documents = Documents::automatic(10_000);
         for n in 0..1_000 {
             let document = format!("{{ field{n} {} }}", "x".repeat(900));
-            documents.remember(sha256(&document), &document);
+            documents.remember(sha256(&document), &document, &metrics());
         }
         let Documents::Automatic(cache) = &documents else {
             panic!("remembers")
         };
         assert!((1..=10_000).contains(&cache.0.weight()), "{cache:?}");
-        documents.remember("large".to_owned(), &"x".repeat(20_000));
+        documents.remember("large".to_owned(), &"x".repeat(20_000), &metrics());
         assert_eq!(cache.0.get("large"), None);
     }
 }

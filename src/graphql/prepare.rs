@@ -1,6 +1,9 @@
 //! What happens to a request before it is executed: its document is found, parsed, measured, and looked at for what async-graphql
 //! does not see.
 
+use std::sync::Arc;
+
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
@@ -10,8 +13,10 @@ use super::classify::coded;
 use super::error::{Code, Error, Result};
 use super::executor::Execution;
 use super::limits::Limits;
-use super::plain::{Resolved, merges};
+use super::parsed::{Parsed, ParsedDocuments};
+use super::plain::Resolved;
 use super::{nul, numbers, unique};
+use crate::metrics::CacheMetrics;
 
 /// What a request is going to do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,28 +27,34 @@ pub struct Prepared {
     pub cost: u64,
 }
 
-/// Finds, parses and measures the document of a request.
-pub fn prepare(execution: &Execution, request: &mut Request) -> Result<Prepared, ServerError> {
-    let brought = execution.documents.find(request)?;
-    check_text(&execution.limits, &request.query)?;
-    let document = request.parsed_query().map_err(unparsed)?;
-    execution.limits.check_document(document)?;
-    let merges = merges(document);
-    if merges {
+/// Finds, parses and measures the document of a request; `remembered` counts for the documents that are remembered.
+pub fn prepare(
+    execution: &Execution,
+    parsed: &ParsedDocuments,
+    remembered: &CacheMetrics,
+    request: &mut Request,
+) -> Result<Prepared, ServerError> {
+    let brought = execution.documents.find(request, remembered)?;
+    let parsed = match parsed.get(&request.query) {
+        Some(known) => known,
+        None => {
+            let new = Arc::new(parse(&execution.limits, &request.query)?);
+            parsed.keep(&request.query, new.clone());
+            new
+        }
+    };
+    if parsed.merges {
         request.data.insert(Resolved);
     }
     if let Some(hash) = brought {
-        execution.documents.remember(hash, &request.query);
+        execution.documents.remember(hash, &request.query, remembered);
     }
-    let name = request.operation_name.clone();
-    let variables = std::mem::take(&mut request.variables);
-    let document = request.parsed_query()?;
-    let prepared = match chosen(document, name.as_deref()) {
-        Some(operation) => check_operation(&execution.limits, document, operation, &variables),
-        None => Ok(Prepared::default()),
+    let document = &parsed.document;
+    let prepared = match chosen(document, request.operation_name.as_deref()) {
+        Some(operation) => check_operation(&execution.limits, document, operation, &request.variables)?,
+        None => Prepared::default(),
     };
-    request.variables = variables;
-    let prepared = prepared?;
+    request.set_parsed_query(document.clone());
     if prepared
         .operation
         .is_some_and(|operation| operation != OperationType::Mutation)
@@ -51,6 +62,13 @@ pub fn prepare(execution: &Execution, request: &mut Request) -> Result<Prepared,
         refuse_nul(request)?;
     }
     Ok(prepared)
+}
+
+fn parse(limits: &Limits, text: &str) -> Result<Parsed, ServerError> {
+    check_text(limits, text)?;
+    let document = parse_query(text).map_err(|error| unparsed(error.into()))?;
+    limits.check_document(&document)?;
+    Ok(Parsed::new(document))
 }
 
 /// What can only be told from the text of a document.

@@ -10,12 +10,12 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_graphql::{Data, Value};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Data, Name, Value};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use serde_json::json;
 
 use super::error::{Code, Error, Result};
 use crate::auth::Requester;
@@ -49,18 +49,17 @@ pub struct Balance {
     pub full_in: Duration,
 }
 
-impl Balance {
-    /// As `extensions.cost` tells it.
-    pub fn extension(&self) -> Value {
-        let Self {
-            cost,
-            limit,
-            remaining,
-            full_in,
-        } = self;
-        let told = json!({ "requested": cost, "limit": limit, "remaining": remaining, "resetAfter": full_in.as_secs_f64().ceil() as u64 });
-        Value::from_json(told).unwrap_or_default()
+/// What an operation costs, and what is left where there is a limit, as `extensions.cost` tells it.
+pub(super) fn extension(cost: u64, balance: Option<&Balance>) -> Value {
+    let mut told = IndexMap::new();
+    let mut tell = |name, number: u64| drop(told.insert(Name::new(name), Value::Number(number.into())));
+    tell("requested", cost);
+    if let Some(balance) = balance {
+        tell("limit", balance.limit.into());
+        tell("remaining", balance.remaining.into());
+        tell("resetAfter", balance.full_in.as_secs_f64().ceil() as u64);
     }
+    Value::Object(told)
 }
 
 type Limiter = RateLimiter<String, HashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;

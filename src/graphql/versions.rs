@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value as Json;
 
 use super::partition::Partition;
+use crate::metrics::CacheMetrics;
 use crate::store::Rows;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::PartitionQuery;
@@ -22,33 +23,34 @@ type Pages = Cache<(ManifestKey, PartitionQuery), Arc<Rows<Partition>>, Bytes>;
 
 /// Pages of versions that were read before. Cheap to clone.
 #[derive(Clone)]
-pub struct Versions(Option<Arc<Pages>>);
-
-impl Default for Versions {
-    fn default() -> Self {
-        Self::of(MEMORY)
-    }
+pub struct Versions {
+    /// None where none are kept.
+    pages: Option<Arc<Pages>>,
+    metrics: CacheMetrics,
 }
 
 impl Versions {
     /// Pages that take about so many bytes; none are kept where that is 0.
-    pub fn of(bytes: u64) -> Self {
+    pub fn new(bytes: u64, metrics: CacheMetrics) -> Self {
+        /// What a page usually weighs.
         const USUAL: u64 = 32 << 10;
-        match usize::try_from(bytes / USUAL) {
-            Ok(pages) if bytes > 0 => Self(Some(Arc::new(Cache::with_weighter(pages, bytes, Bytes)))),
-            _ => Self(None),
-        }
+        let pages = usize::try_from(bytes / USUAL).ok().filter(|_| bytes > 0);
+        let pages = pages.map(|pages| Arc::new(Cache::with_weighter(pages, bytes, Bytes)));
+        Self { pages, metrics }
     }
 
     /// The page that was kept.
     pub fn get(&self, version: ManifestKey, query: &PartitionQuery) -> Option<Arc<Rows<Partition>>> {
-        self.0.as_ref()?.get(&(version, query.clone()))
+        let found = self.pages.as_ref()?.get(&(version, query.clone()));
+        self.metrics.looked_up(found.is_some());
+        found
     }
 
     /// Keeps a page.
     pub fn keep(&self, version: ManifestKey, query: PartitionQuery, page: Arc<Rows<Partition>>) {
-        if let Some(pages) = &self.0 {
+        if let Some(pages) = &self.pages {
             pages.insert((version, query), page);
+            self.metrics.holds(pages.weight());
         }
     }
 }

@@ -92,6 +92,8 @@ impl Media {
         let Refusal { status, error } = refusal;
         let body = json!({"errors": [{"message": error.message(), "extensions": error.extensions()}]});
         let mut response = self.json(*status, &body);
+        // For whoever counts.
+        response.extensions_mut().insert(error.code());
         if *status == StatusCode::METHOD_NOT_ALLOWED {
             // A mutation that came by GET may come by POST.
             response

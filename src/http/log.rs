@@ -10,6 +10,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, error_span};
 
 use super::request_id;
+use crate::graphql::error::Code;
 use crate::store::Store;
 use crate::telemetry::trace;
 
@@ -29,6 +30,10 @@ pub(super) async fn requests(State(store): State<Store>, request: Request, next:
     let status = response.status().as_u16();
     let duration_ms = start.elapsed().as_secs_f64() * 1e3;
     store.metrics().answered(route, status);
+    // Of what was no GraphQL request; the executor counts the others.
+    if let Some(code) = response.extensions().get::<Code>() {
+        store.metrics().failed(code.as_str());
+    }
     trace::answered(&span, method.as_str(), route, status);
     span.in_scope(|| {
         if is_probe(&path) {

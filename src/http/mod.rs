@@ -77,6 +77,10 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
         identity,
         store: store.clone(),
     };
+    let streams = Streams {
+        metrics: store.metrics().clone(),
+        ..streams
+    };
     let app = App {
         executor: Executor::with(schema, execution),
         store,

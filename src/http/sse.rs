@@ -84,14 +84,14 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 /// an error after them, while the operation has long ended.
 fn events(operation: Operation, settings: &Streams) -> impl Stream<Item = String> + Send + use<> {
     let (outgoing, queue) = mpsc::channel(QUEUE);
-    let pumping = tokio::spawn(pump(operation, outgoing, settings.patience).in_current_span());
+    let pumping = tokio::spawn(pump(operation, outgoing, settings.clone()).in_current_span());
     let queued = stream::unfold(queue, async |mut queue| Some((queue.recv().await?, queue)));
     let last = stream::once(async { pumping.await.unwrap_or_default() });
     queued.chain(last)
 }
 
 /// Queues events until the operation is over, or nobody reads them; returns what is left to say.
-async fn pump(mut operation: Operation, outgoing: mpsc::Sender<String>, patience: Duration) -> String {
+async fn pump(mut operation: Operation, outgoing: mpsc::Sender<String>, settings: Streams) -> String {
     loop {
         let step = tokio::select! {
             step = operation.step() => step,
@@ -104,10 +104,16 @@ async fn pump(mut operation: Operation, outgoing: mpsc::Sender<String>, patience
             // Without `complete`, the client knows that there is more to come, and asks another gateway.
             Step::Halted => return String::new(),
         };
-        match outgoing.send_timeout(next(&to_json(&response)), patience).await {
+        match outgoing
+            .send_timeout(next(&to_json(&response)), settings.patience)
+            .await
+        {
             Ok(()) => {}
             Err(SendTimeoutError::Closed(_)) => return String::new(),
-            Err(SendTimeoutError::Timeout(_)) => return too_slow() + COMPLETE,
+            Err(SendTimeoutError::Timeout(_)) => {
+                settings.metrics.failed(Code::SlowConsumer.as_str());
+                return too_slow() + COMPLETE;
+            }
         }
     }
 }
@@ -196,6 +202,8 @@ mod tests {
             last.contains("SLOW_CONSUMER") && last.ends_with(COMPLETE),
             "{last}"
         );
+        let counted = "timestore_errors_total{code=\"SLOW_CONSUMER\"} 1\n";
+        assert!(settings.metrics.text().contains(counted));
     }
 
     #[tokio::test(start_paused = true)]

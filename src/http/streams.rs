@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::graphql::Executor;
 use crate::graphql::executor::is_request_error;
 use crate::halt::Halt;
+use crate::metrics::Metrics;
 
 /// How many messages wait for a client that is slower than the gateway. Each of its operations holds one more.
 pub(super) const QUEUE: usize = 8;
@@ -31,6 +32,8 @@ pub struct Streams {
     pub halt: Halt,
     /// The WebSockets that are open, which the server itself loses sight of.
     pub open: TaskTracker,
+    /// What counts why clients are refused.
+    pub metrics: Metrics,
 }
 
 impl Default for Streams {
@@ -42,6 +45,7 @@ impl Default for Streams {
             max_operations: 100,
             halt: Halt::default(),
             open: TaskTracker::new(),
+            metrics: Metrics::default(),
         }
     }
 }
@@ -78,14 +82,11 @@ impl Operation {
     pub(super) fn begin(executor: &Executor, mut request: Request, halt: Halt) -> Self {
         let prepared = executor.prepare(&mut request);
         match prepared.map(|prepared| prepared.operation) {
-            Err(error) => {
-                let refused = Response::from_errors(vec![error]);
-                Self::new(stream::iter([refused]).boxed(), false, halt)
-            }
             Ok(Some(OperationType::Subscription)) => {
                 Self::new(executor.execute_stream(request, Arc::default()), true, halt)
             }
-            Ok(_) => {
+            // What cannot be executed is answered with the reason.
+            _ => {
                 let executor = executor.clone();
                 let response = stream::once(async move { executor.execute(request).await });
                 Self::new(response.boxed(), false, halt)

@@ -88,6 +88,19 @@ pub(super) struct PoolSlot {
     pub(super) state: &'static str,
 }
 
+/// Which cache it is: one of the gateway's own names for them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Cache {
+    pub(super) cache: &'static str,
+}
+
+/// What came of asking a cache: `hit` or `miss`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Lookup {
+    pub(super) cache: &'static str,
+    pub(super) result: &'static str,
+}
+
 /// How a manifest came about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Publish {

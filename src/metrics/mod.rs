@@ -3,9 +3,11 @@
 //! Belongs to a [`Store`](crate::store::Store), below both the store and the graph, and knows neither. Every label is from a
 //! closed set: routes, statuses, codes of errors, root fields of the schema, types of batches. No text of a client is one.
 
+mod cache;
 mod labels;
 mod tally;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use cache::CacheMetrics;
+use cache::Caches;
 use labels::{Build, Code, Http, Keys, Kind, Pool, PoolSlot, Publish};
 pub use labels::{Operation, OperationKind};
 pub use tally::Tally;
@@ -61,7 +65,14 @@ struct Inner {
     connections: Family<PoolSlot, Gauge>,
     connection_limit: Family<Pool, Gauge>,
     publishes: Family<Publish, Counter>,
+    caches: Caches,
     feed_lag: Gauge<f64, AtomicU64>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
 }
 
 /// Counts as an open subscription until it is dropped.
@@ -89,6 +100,7 @@ impl Default for Metrics {
             connections: Family::default(),
             connection_limit: Family::default(),
             publishes: Family::default(),
+            caches: Caches::default(),
             feed_lag: Gauge::default(),
         };
         Self(Arc::new(inner.registered()))
@@ -113,7 +125,11 @@ impl Inner {
             "SQL statements of an executed query or mutation",
             self.statements_of.clone(),
         );
-        registry.register("errors", "Top-level errors of responses", self.errors.clone());
+        registry.register(
+            "errors",
+            "Errors that requests were answered with, by code",
+            self.errors.clone(),
+        );
         registry.register(
             "user_errors",
             "What mutations were refused for",
@@ -147,6 +163,7 @@ impl Inner {
             self.connection_limit.clone(),
         );
         registry.register("publishes", "Published manifests", self.publishes.clone());
+        self.caches.register(registry);
         registry.register_with_unit(
             "feed_lag",
             "Age of the oldest change that the feed holds back",
@@ -186,7 +203,12 @@ impl Metrics {
         statements_of.get_or_create(&kind).observe(statements as f64);
     }
 
-    /// A response has an error of this code, one of the API's.
+    /// What counts for the cache of this name.
+    pub fn cache(&self, name: &'static str) -> CacheMetrics {
+        self.0.caches.of(name)
+    }
+
+    /// A request was answered with an error of this code, one of the API's.
     pub fn failed(&self, code: &str) {
         let code = code.to_owned();
         self.0.errors.get_or_create(&Code { code }).inc();

@@ -78,8 +78,8 @@ async fn curl_publishes() {
     for replayed in [false, true] {
         let answer = run("curl", "./publish.sh", &[&url, "weather", "2026-01-01"]);
         let expected = json!({ "manifest": { "version": 1 }, "replayed": replayed, "userErrors": [] });
-        let expected = json!({ "data": { "publishManifest": expected } });
-        assert_eq!(serde_json::from_slice::<Value>(&answer).unwrap(), expected);
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["data"], json!({ "publishManifest": expected }));
     }
 }
 

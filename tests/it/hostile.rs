@@ -70,9 +70,10 @@ fn bodies() -> Vec<(&'static str, String, &'static str)> {
         ("deep inline fragments", query(format!("{{{}a{}}}", "...{".repeat(40), "}".repeat(40))), INVALID),
         ("deep lists", query(format!("{{a(b:{}{})}}", "[".repeat(100_000), "]".repeat(100_000))), SYNTAX),
         ("a deep type", query(format!("query($a:{}Int{}){{a}}", "[".repeat(5_000), "]".repeat(5_000))), SYNTAX),
-        ("a long list", query(format!("{{nodes(ids:[{}]){{id}}}}", "1 ".repeat(500_000))), INVALID),
-        ("a long number", query(format!("{{node(id:{}){{id}}}}", "9".repeat(500_000))), INPUT),
-        ("a string without an end", query(format!("{{node(id:\"{}", "x".repeat(500_000))), SYNTAX),
+        ("a long list", query(format!("{{nodes(ids:[{}]){{id}}}}", "1 ".repeat(100_000))), INVALID),
+        ("a long comment", query(format!("{{a}} #{}", "x".repeat(30_000_000))), INVALID),
+        ("a long number", query(format!("{{node(id:{}){{id}}}}", "9".repeat(200_000))), INPUT),
+        ("a string without an end", query(format!("{{node(id:\"{}", "x".repeat(200_000))), SYNTAX),
         ("directives", query(format!("{{__typename {}}}", "@include(if:true)".repeat(2_000))), INVALID),
         ("directives of an operation", query(format!("query {} {{__typename}}", "@a".repeat(5_000))), INVALID),
         ("variables", query(format!("query({}){{__typename}}", repeated(5_000, |n| format!("$a{n}:Int ")))), INVALID),
@@ -156,7 +157,7 @@ async fn every_hostile_document_is_refused_with_little_work_and_few_words() {
     }
     // It has survived all of it, and did not need much for it.
     let alive: Value = serde_json::from_str(&send(&gateway, &query("{ __typename }"))).unwrap();
-    assert_eq!(alive, json!({ "data": { "__typename": "Query" } }));
+    assert_eq!(alive["data"], json!({ "__typename": "Query" }));
     if let Some(memory) = gateway.peak_memory() {
         assert!(memory < MEMORY, "{memory} kB");
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use timestore_gateway::auth::jwks::{Jwks, JwksSource};
 use timestore_gateway::auth::jwt::{Jwt, JwtSettings};
 use timestore_gateway::auth::proxy::TrustedProxies;
-use timestore_gateway::http::Identity;
+use timestore_gateway::http::{Identity, Strangers};
 use tower::ServiceExt;
 
 use crate::support::app::App;
@@ -36,7 +36,9 @@ both! {
     what_is_shown_counts_where_nothing_need_be_shown,
     probes_and_the_playground_are_for_everyone,
     a_site_that_points_to_this_machine_is_a_stranger,
+    a_request_that_a_proxy_passed_on_is_a_strangers,
     a_websocket_says_who_is_calling_when_it_begins,
+    a_websocket_outlives_no_token,
     keys_are_fetched_once_for_all_who_come_and_not_for_every_stranger,
 }
 
@@ -71,6 +73,15 @@ async fn send(app: &App, request: Builder) -> (StatusCode, String, Value) {
         challenge,
         serde_json::from_slice(&bytes).expect("JSON"),
     )
+}
+
+/// A gateway where callers on this machine may do everything.
+async fn local(database: &TestDatabase) -> App {
+    let identity = Identity {
+        strangers: Strangers::Local,
+        ..Identity::default()
+    };
+    App::identifying(database, identity).await
 }
 
 fn post() -> Builder {
@@ -302,7 +313,7 @@ async fn probes_and_the_playground_are_for_everyone(database: TestDatabase) {
 }
 
 async fn a_site_that_points_to_this_machine_is_a_stranger(database: TestDatabase) {
-    let app = App::new(&database).await;
+    let app = local(&database).await;
     assert_eq!(
         send(&app, post().header(header::HOST, "localhost:4100")).await.0,
         StatusCode::OK
@@ -315,6 +326,72 @@ async fn a_site_that_points_to_this_machine_is_a_stranger(database: TestDatabase
         .header(header::HOST, "gateway.example")
         .header(header::AUTHORIZATION, format!("Bearer {token}"));
     assert_eq!(send(&app, named).await.0, StatusCode::OK);
+}
+
+async fn a_request_that_a_proxy_passed_on_is_a_strangers(database: TestDatabase) {
+    let app = local(&database).await;
+    let local = || post().header(header::HOST, "127.0.0.1:4100");
+    assert_eq!(send(&app, local()).await.0, StatusCode::OK);
+    for name in [
+        "x-forwarded-for",
+        "X-Forwarded-Host",
+        "x-real-ip",
+        "forwarded",
+        "via",
+    ] {
+        let (status, _, body) = send(&app, local().header(name, "203.0.113.9")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{name}");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    }
+    // HTTP/2 names the host in the URI, which may be another one.
+    for (uri, host, expected) in [
+        ("http://localhost/graphql", None, StatusCode::OK),
+        ("http://evil.example/graphql", None, StatusCode::FORBIDDEN),
+        (
+            "http://localhost/graphql",
+            Some("evil.example"),
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            "http://evil.example/graphql",
+            Some("localhost"),
+            StatusCode::FORBIDDEN,
+        ),
+        ("/graphql", None, StatusCode::FORBIDDEN),
+    ] {
+        let request = host.into_iter().fold(post().uri(uri), |request, host| {
+            request.header(header::HOST, host)
+        });
+        assert_eq!(send(&app, request).await.0, expected, "{uri} {host:?}");
+    }
+}
+
+async fn a_websocket_outlives_no_token(database: TestDatabase) {
+    let gateway = Process::start_with(&database, &["--trusted-proxies", "10.0.0.0/8"]);
+    let app = App::identifying(&database, Identity::default()).await;
+    let admin = app.with_scopes("svc", &["timestore:admin"]).await;
+    let token = admin.bearer.clone().expect("a token");
+    let id =
+        admin.query("{ apiTokens { nodes { id } } }", json!({})).await["apiTokens"]["nodes"][0]["id"].take();
+    let answers = node(
+        "outlive.js",
+        &[gateway.address(), &token, id.as_str().expect("an id")],
+    );
+    assert_eq!(
+        answers["before"],
+        json!({ "viewer": { "subject": "svc" } }),
+        "{answers}"
+    );
+    assert_eq!(
+        answers["revoked"]["data"]["revokeApiToken"]["userErrors"],
+        json!([]),
+        "{answers}"
+    );
+    assert_eq!(answers["after"]["code"], 4403, "{answers}");
+    // Who has not said who they are says little.
+    let url = format!("ws://{}/graphql", gateway.address());
+    assert_eq!(node("shout.js", &[&url, "65537"]), 1009);
+    assert_eq!(node("shout.js", &[&url, "65536"]), 4400);
 }
 
 async fn a_websocket_says_who_is_calling_when_it_begins(database: TestDatabase) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use timestore_gateway::graphql::Execution;
 use timestore_gateway::graphql::limits::Limits;
-use timestore_gateway::http::Settings;
+use timestore_gateway::http::{Identity, Settings};
 
 use crate::support::app::App;
 use crate::support::database::TestDatabase;
@@ -88,6 +88,15 @@ async fn a_document_is_answered_at_the_edge_of_each_limit_and_refused_past_it() 
             "{ __schema { queryType { name } } }",
             "the schema may not be asked for here",
         ),
+        (
+            Limits {
+                introspection: false,
+                ..any()
+            },
+            "{ _entities(representations: []) { __typename } }",
+            "{ _service { sdl } }",
+            "the schema may not be asked for here",
+        ),
     ] {
         let (_database, app) = gateway(limits).await;
         app.query(allowed, json!({})).await;
@@ -95,6 +104,34 @@ async fn a_document_is_answered_at_the_edge_of_each_limit_and_refused_past_it() 
         assert_eq!(error["message"], message, "{past}");
         assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
     }
+}
+
+#[tokio::test]
+async fn no_error_suggests_a_name() {
+    let (_database, app) = gateway(Limits::default()).await;
+    for (document, name) in [
+        ("{ storageTargt { name } }", "\"storageTarget\""),
+        ("{ storageTargets(firs: 1) { totalCount } }", "\"first\""),
+    ] {
+        let error = app.error(document, json!({})).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("Unknown "), "{message}");
+        assert!(!message.contains(name), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn documents_may_have_so_many_bytes_and_no_more() {
+    let (_database, app) = gateway(Limits {
+        document: 20,
+        ..Limits::default()
+    })
+    .await;
+    app.query(&format!("{:20}", "{ __typename }"), json!({})).await;
+    let error = app.error(&format!("{:21}", "{ __typename }"), json!({})).await;
+    assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("21 bytes; at most 20"), "{message}");
 }
 
 #[tokio::test]
@@ -138,6 +175,27 @@ async fn bodies_and_batches_may_be_so_large_and_no_larger() {
         panic!("a message")
     };
     assert_eq!(message, "expected one request, not a batch");
+}
+
+#[tokio::test]
+async fn only_those_who_write_may_send_large_bodies() {
+    let database = TestDatabase::sqlite().await;
+    let app = App::identifying(&database, Identity::default()).await;
+    let small = 1 << 20;
+    let body = |length: usize| {
+        let document = r#"{"query": "{ __typename }"}"#;
+        document.to_owned() + &" ".repeat(length - document.len())
+    };
+    for (scope, length, status) in [
+        ("timestore:read", small, 200),
+        ("timestore:read", small + 1, 413),
+        ("timestore:write", small + 1, 200),
+        ("team:write", small + 1, 200),
+    ] {
+        let app = app.with_scopes("svc", &[scope]).await;
+        let answer = post(&app, "application/json", body(length)).await;
+        assert_eq!(answer.status, status, "{scope} {length}");
+    }
 }
 
 #[tokio::test]

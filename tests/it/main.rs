@@ -76,3 +76,4 @@ mod time_travel;
 mod trail;
 mod transport;
 mod validation;
+mod version_cache;

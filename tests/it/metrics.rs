@@ -8,17 +8,23 @@ use futures_util::StreamExt;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use timestore_gateway::graphql;
-use timestore_gateway::http::{self, Exposure};
+use timestore_gateway::graphql::persisted::sha256;
+use timestore_gateway::http::{self, Exposure, Identity};
 use tower::ServiceExt;
 
 use crate::support::app::App;
 use crate::support::both;
 use crate::support::builders::{partition, slug};
+use crate::support::client::document;
 use crate::support::database::TestDatabase;
+use crate::support::http::{post, post_json, send};
 
 both! {
     an_operation_is_counted_with_its_statements,
     errors_and_refusals_are_counted_by_their_codes,
+    what_never_comes_to_be_executed_is_counted_too,
+    a_forbidden_mutation_is_an_error_and_no_refusal,
+    a_cache_counts_what_it_knew_and_what_it_did_not,
     publishes_are_counted_once_for_each_manifest,
     a_client_cannot_add_series,
     an_open_subscription_is_counted_until_its_client_leaves,
@@ -126,6 +132,73 @@ async fn errors_and_refusals_are_counted_by_their_codes(database: TestDatabase) 
     );
 }
 
+async fn what_never_comes_to_be_executed_is_counted_too(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let mutation = "/graphql?query=mutation%7BarchiveDataset%7D";
+    assert_eq!(app.get(mutation).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        post(&app, "text/plain", "{}").await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    post(&app, "application/json", "[]").await;
+    app.showing("timestore_wrong")
+        .execute("{ __typename }", json!({}))
+        .await;
+    // A stream looks at its document before it executes it, and that counts once.
+    let document = json!({ "query": "{" }).to_string();
+    let request = Request::post("/graphql/stream").header(header::CONTENT_TYPE, "application/json");
+    let events = send(&app, request.body(Body::from(document)).unwrap()).await;
+    assert!(events.text().contains("syntax error"), "{}", events.text());
+    for code in [
+        "METHOD_NOT_ALLOWED",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "BAD_REQUEST",
+        "UNAUTHENTICATED",
+        "GRAPHQL_PARSE_FAILED",
+    ] {
+        let name = format!("timestore_errors_total{{code=\"{code}\"}}");
+        assert_eq!(app.value(&name).await, 1.0, "{code}");
+    }
+}
+
+async fn a_forbidden_mutation_is_an_error_and_no_refusal(database: TestDatabase) {
+    let app = App::identifying(&database, Identity::default()).await;
+    let reader = app.with_scopes("reader", &["timestore:read"]).await;
+    let input = json!({ "input": { "slug": "weather", "name": "weather" } });
+    reader.error(&document("createDataset"), input).await;
+    assert_eq!(app.value("timestore_errors_total{code=\"FORBIDDEN\"}").await, 1.0);
+    let series = app.series().await;
+    assert!(
+        !series
+            .keys()
+            .any(|name| name.starts_with("timestore_user_errors_total"))
+    );
+}
+
+async fn a_cache_counts_what_it_knew_and_what_it_did_not(database: TestDatabase) {
+    let app = App::new(&database).await;
+    let (document, of_it) = ("{ __typename }", |outcome: &str| {
+        format!("timestore_cache_requests_total{{cache=\"persisted_documents\",result=\"{outcome}\"}}")
+    });
+    let hash = sha256(document);
+    // By GET it is looked at before it is executed, and counts once.
+    app.get(&format!("/graphql?documentId=sha256:{hash}")).await;
+    assert_eq!(app.value(&of_it("miss")).await, 1.0);
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+    post_json(&app, json!({ "query": document, "extensions": extensions })).await;
+    assert_eq!(app.value(&of_it("hit")).await, 0.0);
+    let bytes = app
+        .value("timestore_cache_size_bytes{cache=\"persisted_documents\"}")
+        .await;
+    assert_eq!(bytes, (hash.len() + document.len()) as f64);
+    app.get(&format!("/graphql?documentId=sha256:{hash}")).await;
+    post_json(&app, json!({ "extensions": extensions })).await;
+    assert_eq!(
+        (app.value(&of_it("hit")).await, app.value(&of_it("miss")).await),
+        (2.0, 1.0)
+    );
+}
+
 async fn publishes_are_counted_once_for_each_manifest(database: TestDatabase) {
     let app = App::new(&database).await;
     app.dataset("weather").await;
@@ -181,7 +254,10 @@ async fn an_open_subscription_is_counted_until_its_client_leaves(database: TestD
     assert!(futures_util::poll!(events.next()).is_pending());
     assert_eq!(app.value("timestore_active_subscriptions").await, 1.0);
     drop(events);
-    assert_eq!(app.value("timestore_active_subscriptions").await, 0.0);
+    // Its task hears of it at its next turn.
+    while app.value("timestore_active_subscriptions").await > 0.0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn the_metrics_can_have_an_address_of_their_own(database: TestDatabase) {
@@ -190,7 +266,8 @@ async fn the_metrics_can_have_an_address_of_their_own(database: TestDatabase) {
         metrics: Exposure::Elsewhere,
         ..http::Settings::default()
     };
-    let api = http::router(graphql::schema(store.clone()), store.clone(), settings);
+    let schema = graphql::schema(store.clone());
+    let api = http::router(schema, store.clone(), settings);
     let answer = async |router: axum::Router| {
         let request = Request::get("/metrics").body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap()

@@ -67,6 +67,16 @@ async fn a_caller_can_ask_what_is_left() {
         unlimited.query(document, json!({})).await,
         json!({ "rateLimit": null })
     );
-    let answer = unlimited.execute("{ __typename }", json!({})).await;
-    assert_eq!(answer.get("extensions"), None);
+}
+
+#[tokio::test]
+async fn what_a_request_costs_is_told_where_there_is_no_limit_too() {
+    let database = TestDatabase::sqlite().await;
+    let app = App::new(&database).await;
+    let document = "{ storageTargets(first: 20) { nodes { name } } }";
+    let answer = app.execute(document, json!({})).await;
+    assert_eq!(answer["extensions"], json!({ "cost": { "requested": 41 } }));
+    // Nothing was executed.
+    let refused = app.execute("{ nothing }", json!({})).await;
+    assert_eq!(refused.get("extensions"), None);
 }

@@ -14,6 +14,7 @@ use crate::support::app::App;
 use crate::support::builders::{partition, slug};
 use crate::support::client::document;
 use crate::support::database::TestDatabase;
+use crate::support::http::post_json;
 
 /// How long the replica may take for what it is not kept from.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,6 +169,16 @@ impl App {
             tokio::task::yield_now().await;
         }
     }
+
+    /// The names that the queries of a batch read, in which other requests have none.
+    async fn names(&self, batch: Value) -> Vec<Value> {
+        let answer = post_json(self, batch).await.json();
+        let answers = answer.as_array().unwrap_or_else(|| panic!("{answer}"));
+        answers
+            .iter()
+            .map(|answer| answer["data"]["dataset"]["name"].clone())
+            .collect()
+    }
 }
 
 /// A dataset `weather`, called `before` on the replica and `after` on the primary, and after what the latter is read.
@@ -202,6 +213,27 @@ async fn a_query_reads_what_a_mutation_wrote_when_it_says_so() {
         assert_eq!(extensions["code"], "BAD_USER_INPUT", "{answer}");
         assert_eq!(extensions["field"], json!(["extensions", "readAfter"]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_reads_what_it_wrote_unless_it_says_otherwise() {
+    let database = TestDatabase::postgres().await;
+    let turn = Turn::take().await;
+    let app = App::with_replicas(&database, &[&replica_address()]).await;
+    lagging(&app, &turn).await;
+    let read = json!({ "query": NAME });
+    let input = json!({ "dataset": slug("weather"), "name": "anew" });
+    let rename = json!({ "query": document("updateDataset"), "variables": { "input": input } });
+    // The replica had this from the beginning.
+    let read_early = json!({ "query": NAME, "extensions": { "readAfter": "0/1" } });
+    let batch = json!([read, rename, read, read_early, read]);
+    let names = app.names(batch).await;
+    assert_eq!(json!(names), json!(["before", null, "anew", "before", "anew"]));
+    assert_eq!(
+        json!(app.names(json!([read, read])).await),
+        json!(["before", "before"])
+    );
+    turn.resume().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

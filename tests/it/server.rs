@@ -41,6 +41,29 @@ async fn a_client_that_is_slow_with_its_headers_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_beyond_the_limit_are_closed_at_once_and_the_others_served() {
+    let database = TestDatabase::sqlite().await;
+    let gateway = Process::start_with(&database, &["--max-connections=2"]);
+    const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let open = || {
+        let mut stream = TcpStream::connect(gateway.address()).unwrap();
+        let mut byte = [0];
+        let answered = stream
+            .write_all(PROBE)
+            .and_then(|()| stream.read_exact(&mut byte));
+        answered.is_ok().then_some(stream)
+    };
+    // The probe that waited for the gateway may not be gone yet.
+    let mut held = Vec::new();
+    while held.len() < 2 {
+        held.extend(open());
+    }
+    assert!(open().is_none());
+    held.pop();
+    while open().is_none() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_are_spelt_as_older_clients_look_for_them() {
     let database = TestDatabase::sqlite().await;
     let gateway = Process::start(&database);
@@ -80,6 +103,15 @@ fn health(gateway: &Process, trusted: &str) -> Result<String, ureq::Error> {
         .read_to_string()
 }
 
+/// Whether `timestore health` finds the gateway ready, with these arguments and the variables that the gateway has.
+fn is_healthy(gateway: &Process, certificate: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_timestore"));
+    command.arg("health").args(arguments);
+    command.env("TIMESTORE_LISTEN", gateway.address());
+    command.env("TIMESTORE_TLS_CERTIFICATE", certificate);
+    command.output().unwrap().status.success()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_is_spoken_with_the_present_certificate() {
     let database = TestDatabase::sqlite().await;
@@ -95,6 +127,10 @@ async fn tls_is_spoken_with_the_present_certificate() {
     ];
     let gateway = Process::start_with(&database, &arguments);
     assert_eq!(health(&gateway, &first).unwrap(), "ok\n");
+    // The probe of a container needs no more than the gateway's own variables. Whoever names a gateway wants that one.
+    assert!(is_healthy(&gateway, &path("certificate.pem"), &[]));
+    let named = format!("--url=https://{}", gateway.address());
+    assert!(!is_healthy(&gateway, &path("certificate.pem"), &[&named]));
     let second = certify(&directory);
     assert!(
         health(&gateway, &second).is_err(),

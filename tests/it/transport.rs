@@ -29,7 +29,8 @@ both! {
 async fn a_query_may_come_by_get(database: TestDatabase) {
     let app = App::new(&database).await;
     app.dataset("weather").await;
-    let expected = json!({ "data": { "dataset": { "slug": "weather" } } });
+    let expected =
+        json!({ "data": { "dataset": { "slug": "weather" } }, "extensions": { "cost": { "requested": 2 } } });
     let answer = get(
         &app,
         "/graphql?query=%7Bdataset(by:%7Bslug:%22weather%22%7D)%7Bslug%7D%7D",
@@ -96,7 +97,7 @@ async fn a_body_of_another_type_is_refused(database: TestDatabase) {
         (415, json!("UNSUPPORTED_MEDIA_TYPE"))
     );
     let answer = post(&app, "application/json; charset=utf-8", body).await;
-    assert_eq!(answer.json(), json!({ "data": { "__typename": "Query" } }));
+    assert_eq!(answer.json()["data"], json!({ "__typename": "Query" }));
 }
 
 async fn a_body_that_is_not_a_request_is_refused_in_plain_words(database: TestDatabase) {
@@ -155,20 +156,17 @@ async fn a_batch_is_answered_in_order(database: TestDatabase) {
     let answer = post(&app, "application/json", batch.to_string()).await;
     assert_eq!(answer.status, StatusCode::OK);
     let answers = answer.json();
-    assert_eq!(answers[0], json!({ "data": { "dataset": null } }));
+    assert_eq!(answers[0]["data"], json!({ "dataset": null }));
     assert_eq!(
-        answers[1],
-        json!({ "data": { "createDataset": { "dataset": { "slug": "weather" } } } })
+        answers[1]["data"],
+        json!({ "createDataset": { "dataset": { "slug": "weather" } } })
     );
     assert_eq!(
         answers[2]["errors"][0]["extensions"]["code"],
         "GRAPHQL_PARSE_FAILED"
     );
     assert_eq!(answers[2].get("data"), None);
-    assert_eq!(
-        answers[3],
-        json!({ "data": { "dataset": { "slug": "weather" } } })
-    );
+    assert_eq!(answers[3]["data"], json!({ "dataset": { "slug": "weather" } }));
     let many = |count: usize| json!(vec![json!({ "query": "{ __typename }" }); count]).to_string();
     let answer = post(&app, "application/json", many(20)).await;
     assert_eq!(
@@ -247,14 +245,8 @@ async fn the_operation_name_chooses(database: TestDatabase) {
         let body = json!({ "query": document, "operationName": name }).to_string();
         post(&app, "application/json", body).await
     };
-    assert_eq!(
-        named(json!("A")).await.json(),
-        json!({ "data": { "a": "Query" } })
-    );
-    assert_eq!(
-        named(json!("B")).await.json(),
-        json!({ "data": { "b": "Query" } })
-    );
+    assert_eq!(named(json!("A")).await.json()["data"], json!({ "a": "Query" }));
+    assert_eq!(named(json!("B")).await.json()["data"], json!({ "b": "Query" }));
     for name in [json!("C"), Value::Null] {
         let answer = named(name).await;
         assert_eq!(answer.refusal(), (200, json!("GRAPHQL_VALIDATION_FAILED")));

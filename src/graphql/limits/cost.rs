@@ -1,7 +1,9 @@
 //! What an operation costs: how many fields its answer has when every page is full.
 //!
 //! A field counts once, and as often as there are rows in the pages around it. A page has as many rows as `first` or `last` says; it is told by
-//! its rows, `nodes` or `edges`. Types are not needed for that, so that what does not fit the schema can be counted too. Each fragment is counted once.
+//! its rows, `nodes` or `edges`. What is looked up by a list of names has as many rows as it names; other lists count like a page that
+//! does not say how long it is. Types are not needed for that, so that what does not fit the schema can be counted too. Each fragment is
+//! counted once.
 
 use std::collections::HashMap;
 
@@ -10,6 +12,22 @@ use async_graphql::{Name, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
 use super::super::pagination::DEFAULT_LIMIT;
+
+/// Arguments that name what is looked up, one by one.
+const NAMED_BY: [&str; 2] = ["ids", "representations"];
+
+/// Lists of objects that have no pages. Those that say what is wrong with a mutation, or what it did, are as long as its input, which
+/// was paid for: they count once.
+const UNPAGED: [&str; 8] = [
+    "buckets",
+    "byRule",
+    "covered",
+    "fields",
+    "gaps",
+    "holds",
+    "overlaps",
+    "watermarks",
+];
 
 /// What a part of a document costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,13 +100,17 @@ impl<'a> Count<'a> {
             fields: once.saturating_mul(times).saturating_add(1),
             row: 0,
         };
-        match (name, self.argument(field, "ids")) {
+        let named = NAMED_BY
+            .iter()
+            .find_map(|argument| self.argument(field, argument));
+        match (name, named) {
             _ if is_schema => many(schema_list(name)),
-            (_, Some(ids)) => many(length(ids)),
+            (_, Some(named)) => many(length(named)),
             ("nodes" | "edges", None) => Cost {
                 fields: 0,
                 row: once.saturating_add(1),
             },
+            (name, None) if UNPAGED.contains(&name) => many(DEFAULT_LIMIT.into()),
             (_, None) => many(1),
         }
     }
@@ -152,10 +174,13 @@ fn schema_list(name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use async_graphql::parser::parse_query;
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::graphql::builder;
 
     fn cost_with(text: &str, variables: Json) -> u64 {
         let document = parse_query(text).unwrap();
@@ -184,10 +209,52 @@ mod tests {
                 1 + 3 * (2 + 3),
             ),
             ("{ nodes(ids: [1, 2, 3]) { id } }", 1 + 3),
+            ("{ _entities(representations: [{}, {}]) { __typename } }", 1 + 2),
+            ("{ a { fields { name type } } }", 1 + 1 + 50 * 2),
+            ("{ a { userErrors { code } } }", 1 + 1 + 1),
             ("{ a(first: -1) { nodes { b } } }", 1 + 50 * 2),
         ] {
             assert_eq!(cost(text), expected, "{text}");
         }
+    }
+
+    /// Whether a type of the schema is a list of what has fields.
+    fn is_list_of_objects(of: &Json) -> bool {
+        let kind = |of: &Json| of["kind"].as_str().unwrap_or_default().to_owned();
+        let inner = |of: &Json| match kind(of).as_str() {
+            "NON_NULL" => of["ofType"].clone(),
+            _ => of.clone(),
+        };
+        let list = inner(of);
+        let item = inner(&list["ofType"]);
+        kind(&list) == "LIST" && matches!(kind(&item).as_str(), "OBJECT" | "INTERFACE" | "UNION")
+    }
+
+    #[tokio::test]
+    async fn every_list_of_the_schema_is_counted_in_some_way() {
+        let query = "{ __schema { types { name fields { name type { kind ofType { kind ofType { kind ofType { kind } } } } } } } }";
+        let answer = builder().finish().execute(query).await.data.into_json().unwrap();
+        let types = answer["__schema"]["types"].as_array().unwrap();
+        let own = types
+            .iter()
+            .filter(|of| !of["name"].as_str().unwrap().starts_with("__"));
+        let fields = own.flat_map(|of| of["fields"].as_array().cloned().unwrap_or_default());
+        let lists = fields.filter(|field| is_list_of_objects(&field["type"]));
+        let lists: BTreeSet<String> = lists
+            .map(|field| field["name"].as_str().unwrap().to_owned())
+            .collect();
+        let of_mutations = [
+            "duplicates",
+            "manifests",
+            "partitions",
+            "reasons",
+            "removals",
+            "skipped",
+            "snapshots",
+            "userErrors",
+        ];
+        let counted = [&["nodes", "edges", "_entities"][..], &UNPAGED, &of_mutations].concat();
+        assert_eq!(lists, counted.into_iter().map(str::to_owned).collect());
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl<'a> Measure<'a> {
                     outermost: 1,
                     depth: inner.depth + 1,
                     introspects: inner.introspects
-                        || matches!(field.name.node.as_str(), "__schema" | "__type"),
+                        || matches!(field.name.node.as_str(), "__schema" | "__type" | "_service"),
                     ..inner
                 }
             }

@@ -16,10 +16,15 @@ use std::ops::Deref;
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use futures_util::future::try_join_all;
+use timestore_entity::ids::StorageTargetId;
 
 use self::json::JsonWriter;
 pub use self::merges::merges;
-pub use self::plan::{Plain, Plan, Planner, Step};
+pub use self::plan::{Plain, Plan, Planner, Step, Targets};
+use super::error::Result;
+use super::keys::StorageTargetById;
+use super::loader::Loaders;
 
 /// In the data of a request: everything is resolved.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,21 @@ fn plan<'p, T: Plain + 'p>(ctx: &ContextSelectionSet<'_>) -> Option<Plan<'p, T>>
         return None;
     }
     Planner::new(ctx).plan(&ctx.item.node)
+}
+
+/// The storage targets that objects lie on.
+async fn targets_of<T: Plain>(ctx: &ContextSelectionSet<'_>, objects: &[T]) -> Result<Targets> {
+    let mut ids: Vec<StorageTargetId> = Vec::new();
+    for id in objects.iter().filter_map(T::storage_target_id) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let loaders: &Loaders = ctx.data_unchecked();
+    let found = ids
+        .iter()
+        .map(async |&id| Ok((id, loaders.expect(StorageTargetById(id)).await?)));
+    try_join_all(found).await.map(Targets)
 }
 
 /// An object that is written where it can be, and resolved otherwise.
@@ -55,12 +75,12 @@ where
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         match plan::<P::Target>(ctx) {
-            Some(plan) => {
+            Some(plan) if !plan.needs_targets() => {
                 let mut json = JsonWriter::default();
-                plan.write(&self.0, &mut json);
+                plan.write(&self.0, &Targets::default(), &mut json);
                 Ok(Value::Binary(json.into_bytes().into()))
             }
-            None => P::resolve(&self.0, ctx, field).await,
+            _ => P::resolve(&self.0, ctx, field).await,
         }
     }
 }
@@ -87,13 +107,21 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        match plan::<T>(ctx) {
-            Some(plan) => {
+        let Some(plan) = plan::<T>(ctx) else {
+            return L::resolve(&self.0, ctx, field).await;
+        };
+        let targets = match plan.needs_targets() {
+            true => targets_of(ctx, &self.0).await,
+            false => Ok(Targets::default()),
+        };
+        match targets {
+            Ok(targets) => {
                 let mut json = JsonWriter::default();
-                json.list(self.0.iter(), |json, object| plan.write(object, json));
+                json.list(self.0.iter(), |json, object| plan.write(object, &targets, json));
                 Ok(Value::Binary(json.into_bytes().into()))
             }
-            None => L::resolve(&self.0, ctx, field).await,
+            // Each object says by itself what went wrong.
+            Err(_) => L::resolve(&self.0, ctx, field).await,
         }
     }
 }

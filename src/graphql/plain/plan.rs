@@ -1,14 +1,16 @@
 //! What a selection asks of a plain object: found out once, and followed for each object.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned};
+use timestore_entity::ids::StorageTargetId;
 
 use super::json::JsonWriter;
+use crate::graphql::storage_target::StorageTarget;
 
-/// An object that writes its own fields, those that need nothing but itself.
+/// An object that writes its own fields, those that need nothing but itself and the storage target that it lies on.
 pub trait Plain: OutputType + Sized {
     /// How to write a field; none where it must be resolved, as one that has arguments must be.
     fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
@@ -18,23 +20,53 @@ pub trait Plain: OutputType + Sized {
         let _ = (field, planner);
         None
     }
+
+    /// The storage target that it lies on.
+    fn storage_target_id(&self) -> Option<StorageTargetId> {
+        None
+    }
+}
+
+/// The storage targets that objects lie on: a few.
+#[derive(Debug, Default)]
+pub struct Targets(pub Vec<(StorageTargetId, Arc<StorageTarget>)>);
+
+impl Targets {
+    fn of(&self, object: &impl Plain) -> Option<&StorageTarget> {
+        let id = object.storage_target_id()?;
+        let found = self.0.iter().find(|(target, _)| *target == id);
+        found.map(|(_, target)| &**target)
+    }
 }
 
 /// How a field is written.
 pub enum Step<'p, T> {
     /// It is a scalar.
     Scalar(fn(&T, &mut JsonWriter)),
-    /// It is a plain object or a list of such, with a plan of its own; how to write it, and the text of that plan.
-    Nested(Box<dyn Fn(&T, &mut JsonWriter) + Send + Sync + 'p>, String),
+    /// It is a scalar that the storage target has a part in.
+    OfTarget(fn(&T, &StorageTarget, &mut JsonWriter)),
+    /// It is a plain object.
+    Object(ObjectStep<'p, T>),
     /// It is the name of the type.
     TypeName,
 }
+
+/// How a field is written that is a plain object.
+pub struct ObjectStep<'p, T> {
+    write: WriteObject<'p, T>,
+    /// The text of its plan.
+    text: String,
+    needs_targets: bool,
+}
+
+type WriteObject<'p, T> = Box<dyn Fn(&T, &Targets, &mut JsonWriter) + Send + Sync + 'p>;
 
 /// How to write the objects of one selection.
 pub struct Plan<'p, T> {
     /// The key as JSON, with what comes before it.
     steps: Vec<(Vec<u8>, Step<'p, T>)>,
     text: String,
+    needs_targets: bool,
 }
 
 impl<T: Plain> Plan<'_, T> {
@@ -43,13 +75,21 @@ impl<T: Plain> Plan<'_, T> {
         &self.text
     }
 
-    /// Writes an object.
-    pub fn write(&self, object: &T, json: &mut JsonWriter) {
+    /// Whether fields are of the storage targets of the objects.
+    pub fn needs_targets(&self) -> bool {
+        self.needs_targets
+    }
+
+    /// Writes an object, which lies on one of these storage targets where that is needed.
+    pub fn write(&self, object: &T, targets: &Targets, json: &mut JsonWriter) {
         for (key, step) in &self.steps {
             json.raw(key);
             match step {
                 Step::Scalar(write) => write(object, json),
-                Step::Nested(write, _) => write(object, json),
+                Step::OfTarget(write) => {
+                    json.optional(targets.of(object), |json, target| write(object, target, json));
+                }
+                Step::Object(step) => (step.write)(object, targets, json),
                 Step::TypeName => json.value(&*object.introspection_type_name()),
             }
         }
@@ -75,6 +115,7 @@ impl<'a> Planner<'a> {
         let mut plan = Plan {
             steps: Vec::with_capacity(set.items.len()),
             text: String::new(),
+            needs_targets: false,
         };
         self.add(set, &mut plan, &mut HashMap::new())?;
         (!plan.steps.is_empty()).then_some(plan)
@@ -121,10 +162,18 @@ impl<'a> Planner<'a> {
             _ => T::step(field, self)?,
         };
         match (&step, keys.insert(key.clone(), name.clone())) {
-            (Step::Nested(_, nested), None) => drop(write!(plan.text, "{key}:{name}{{{nested}}} ")),
-            (_, None) => drop(write!(plan.text, "{key}:{name} ")),
+            (Step::Object(step), None) => {
+                plan.needs_targets |= step.needs_targets;
+                plan.text += &format!("{key}:{name}{{{}}} ", step.text);
+            }
+            (step, None) => {
+                plan.needs_targets |= matches!(step, Step::OfTarget(_));
+                plan.text += &format!("{key}:{name} ");
+            }
             // The same scalar again.
-            (Step::Scalar(_) | Step::TypeName, Some(earlier)) if earlier == *name => return Some(()),
+            (Step::Scalar(_) | Step::OfTarget(_) | Step::TypeName, Some(earlier)) if earlier == *name => {
+                return Some(());
+            }
             (_, Some(_)) => return None,
         }
         let before = if plan.steps.is_empty() { '{' } else { ',' };
@@ -133,16 +182,32 @@ impl<'a> Planner<'a> {
         Some(())
     }
 
-    /// A field that is a plain object.
+    /// A field that is another plain object.
     pub fn object<'p, T: 'p, N: Plain + 'p>(
         &self,
         field: &Field,
         get: impl Fn(&T) -> &N + Send + Sync + 'p,
     ) -> Option<Step<'p, T>> {
         let plan = self.plan::<N>(&field.selection_set.node)?;
-        let text = plan.text.clone();
-        let write = move |object: &T, json: &mut JsonWriter| plan.write(get(object), json);
-        Some(Step::Nested(Box::new(write), text))
+        Some(Step::Object(ObjectStep {
+            text: plan.text.clone(),
+            needs_targets: plan.needs_targets,
+            write: Box::new(move |object, targets, json| plan.write(get(object), targets, json)),
+        }))
+    }
+
+    /// A field that is the storage target.
+    pub fn target<'p, T: Plain + 'p>(&self, field: &Field) -> Option<Step<'p, T>> {
+        let plan = self.plan::<StorageTarget>(&field.selection_set.node)?;
+        Some(Step::Object(ObjectStep {
+            text: plan.text.clone(),
+            needs_targets: true,
+            write: Box::new(move |object, targets, json| {
+                json.optional(targets.of(object), |json, target| {
+                    plan.write(target, targets, json)
+                });
+            }),
+        }))
     }
 }
 

@@ -25,7 +25,10 @@ impl Caller {
         match (shown.next(), &self.identifier, &self.upgrade) {
             (Some((_, Value::String(text))), Some(identifier), _) => {
                 let named = identifier.bearer(text).await;
-                named.map_err(|refusal| Closing::Forbidden(refusal.error.message().to_owned()))
+                named.map_err(|refusal| {
+                    identifier.store.metrics().failed(refusal.error.code().as_str());
+                    Closing::Forbidden(refusal.error.message().to_owned())
+                })
             }
             (None, _, Some(requester)) => Ok(requester.clone()),
             _ => Err(Closing::Forbidden(

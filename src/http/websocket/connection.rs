@@ -220,7 +220,7 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
                 self.running.insert(id, task);
                 Ok(())
             }
-            Err(refusal) => self.send(error(&id, &[(*refusal).into()])).await,
+            Err(refusal) => self.refuse(&id, *refusal).await,
         }
     }
 
@@ -242,8 +242,7 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
                 let lost = self.running.extract_if(|_, running| running.id() == failure.id());
                 let lost: Vec<String> = lost.map(|(id, _)| id).collect();
                 for id in lost {
-                    let fault = Error::internal("an operation panicked");
-                    self.send(error(&id, &[fault.into()])).await?;
+                    self.refuse(&id, Error::internal("an operation panicked")).await?;
                 }
                 Ok(())
             }
@@ -257,6 +256,11 @@ impl<B: Fn(Request) -> Operation> Connection<B> {
         // Where the queue is full, what is in it shows that the gateway is alive.
         drop(self.outgoing.try_send(Message::Ping(Vec::new().into())));
         Ok(())
+    }
+
+    async fn refuse(&self, id: &str, refusal: Error) -> Result<(), Closing> {
+        self.settings.metrics.failed(refusal.code().as_str());
+        self.send(error(id, &[refusal.into()])).await
     }
 
     async fn send(&self, message: String) -> Result<(), Closing> {

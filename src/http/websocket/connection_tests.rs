@@ -242,6 +242,7 @@ async fn operations_of_a_connection_are_bounded() {
         max_operations: 1,
         ..Streams::default()
     };
+    let metrics = settings.metrics.clone();
     let mut client = Client::ready(settings).await;
     client.subscribe("1", "silent");
     client.subscribe("2", "query");
@@ -251,6 +252,8 @@ async fn operations_of_a_connection_are_bounded() {
     }]);
     let expected = json!({ "type": "error", "id": "2", "payload": error });
     assert_eq!(client.hear().await, Heard::Json(expected));
+    let counted = "timestore_errors_total{code=\"TOO_MANY_OPERATIONS\"} 1\n";
+    assert!(metrics.text().contains(counted));
     client.say(json!({ "type": "complete", "id": "1" }));
     client.subscribe("2", "query");
     assert_eq!(client.hear().await, next("2", 1));

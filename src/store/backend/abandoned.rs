@@ -2,6 +2,9 @@
 //!
 //! Dropping a query does not end it on the server, and its connection would be busy until it ends by itself. Here the connection
 //! is closed instead, and the server is told to look for closed connections while it executes.
+//!
+//! On SQLite such a statement ends by itself. A progress handler could end it, but a pool does not say which of its connections is given
+//! back, and asking a connection waits for its statement.
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 mod cases;
 mod feed;
 mod lists;
+mod nested;
+mod targets;
 mod walk;
 
 use serde_json::{Value, json};

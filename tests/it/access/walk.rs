@@ -21,7 +21,7 @@ both! {
 
 impl Callers {
     /// Those who lack a global scope.
-    fn without(&self, scope: Scope) -> Vec<&App> {
+    pub(super) fn without(&self, scope: Scope) -> Vec<&App> {
         let team = [&self.stranger, &self.member, &self.publisher];
         let more: &[&App] = match scope {
             Scope::Read => &[],
@@ -32,12 +32,12 @@ impl Callers {
     }
 
     /// Those who may not see the private dataset.
-    fn outsiders(&self) -> [&App; 3] {
+    pub(super) fn outsiders(&self) -> [&App; 3] {
         [&self.stranger, &self.reader, &self.writer]
     }
 
     /// Those who may do what needs this.
-    fn able(&self, needs: Needs) -> Vec<&App> {
+    pub(super) fn able(&self, needs: Needs) -> Vec<&App> {
         match needs {
             Needs::Nothing => vec![&self.stranger, &self.reader, &self.publisher, &self.admin],
             Needs::Global(Scope::Read) => vec![&self.reader, &self.writer, &self.admin],

@@ -70,7 +70,8 @@ impl App {
         let log = statements.clone();
         connections.observe(move |info| log.lock().unwrap().push(info.statement.sql.clone()));
         let store = Store::new(connections, Arc::new(SystemClock)).with_retention_defaults(defaults);
-        let router = http::router(graphql::schema(store.clone()), store.clone(), settings);
+        let schema = graphql::schema(store.clone());
+        let router = http::router(schema, store.clone(), settings);
         Self {
             router,
             connection,
@@ -130,7 +131,7 @@ fn unlimited() -> http::Settings {
 /// The same settings, where everyone may do everything.
 fn open(settings: http::Settings) -> http::Settings {
     let identity = http::Identity {
-        strangers: http::Strangers::Local,
+        strangers: http::Strangers::Welcome,
         ..Default::default()
     };
     http::Settings { identity, ..settings }

@@ -69,6 +69,10 @@ pub async fn get(app: &App, uri: &str) -> Answer {
 /// What it answers to a body at `/graphql`.
 pub async fn post(app: &App, media: &str, body: impl Into<Body>) -> Answer {
     let request = Request::post("/graphql").header(header::CONTENT_TYPE, media);
+    let bearer = app.bearer.as_ref().map(|token| format!("Bearer {token}"));
+    let request = bearer.into_iter().fold(request, |request, bearer| {
+        request.header(header::AUTHORIZATION, bearer)
+    });
     send(app, request.body(body.into()).expect("a request")).await
 }
 
