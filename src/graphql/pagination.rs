@@ -10,7 +10,7 @@ use async_graphql::SimpleObject;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use timestore_entity::Timestamp;
 
 use super::error::{Error, Result};
@@ -103,14 +103,14 @@ impl List {
         URL_SAFE_NO_PAD.encode(text)
     }
 
-    /// The position that a cursor of this list carries; none for any other text.
+    /// The position that a cursor of this list carries; none for any text that [`List::cursor`] would not have written.
     pub fn position<P: Position>(&self, cursor: &str) -> Option<P> {
         if cursor.len() > MAX_CURSOR_LENGTH {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (kind, owner, position): (String, String, P) = serde_json::from_slice(&bytes).ok()?;
-        (kind == self.kind && owner == self.owner && position.is_possible()).then_some(position)
+        let (_, _, position): (IgnoredAny, IgnoredAny, P) = serde_json::from_slice(&bytes).ok()?;
+        (position.is_possible() && self.cursor(&position) == cursor).then_some(position)
     }
 }
 
@@ -312,6 +312,13 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text: String) {
             let _ = List::of_all("x").position::<String>(&text);
+        }
+
+        #[test]
+        fn only_what_was_written_is_read(spaces in " {0,2}", version: i32) {
+            let list = List::of_all("x");
+            let text = URL_SAFE_NO_PAD.encode(format!("[\"x\",{spaces}\"\",{version}]"));
+            prop_assert_eq!(list.position(&text), spaces.is_empty().then_some(version));
         }
     }
 }
