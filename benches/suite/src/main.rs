@@ -1,0 +1,34 @@
+//! Measures a gateway, as a process spoken to over HTTP, beside hand-written SQL and a gateway in JavaScript on the same data.
+//!
+//! `scripts/benchmark` builds and starts what this needs; `docs/performance.md` says what is measured, and how it came out.
+
+mod cluster;
+mod contender;
+mod cpu;
+mod equality;
+mod fill;
+mod http;
+mod load;
+mod options;
+mod pgbench;
+mod prepared;
+mod read_suite;
+mod reads;
+mod scale;
+mod server;
+mod table;
+
+use anyhow::Result;
+use clap::Parser;
+
+use options::Options;
+use prepared::Prepared;
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let prepared = Prepared::new(&options)?;
+    if options.runs("reads") {
+        read_suite::run(&options, &prepared)?;
+    }
+    Ok(())
+}
