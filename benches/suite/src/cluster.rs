@@ -67,6 +67,16 @@ impl Cluster {
             .map(drop)
     }
 
+    /// Makes a copy of a database that nobody is connected to, file by file.
+    pub fn copy(&self, from: &str, to: &str) -> Result<()> {
+        self.drop(to)?;
+        self.run(
+            "postgres",
+            &format!("create database {to} template {from} strategy file_copy"),
+        )?;
+        Ok(())
+    }
+
     /// Removes a database, if it is there.
     pub fn drop(&self, database: &str) -> Result<()> {
         self.run(

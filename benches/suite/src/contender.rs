@@ -36,7 +36,7 @@ impl Turn {
     }
 }
 
-/// Counters before a turn.
+/// Counters before and after a turn.
 struct Counters {
     cpu: [f64; 3],
     statements: Option<f64>,
@@ -59,11 +59,22 @@ pub fn gateway_turn(
     turn: u64,
     bodies: &[Vec<u8>],
 ) -> Result<Turn> {
+    measured(server, cluster, || {
+        load::closed_loop(server.address, CONNECTIONS, time, |connection, request| {
+            let n = load::spread(connection, turn << 32 | request, bodies.len() as u64);
+            &bodies[usize::try_from(n).unwrap_or_default()]
+        })
+    })
+}
+
+/// What a load of a gateway comes to.
+pub fn measured(
+    server: &Server,
+    cluster: Option<&Cluster>,
+    load: impl FnOnce() -> Result<Load>,
+) -> Result<Turn> {
     let before = Counters::now(server, cluster);
-    let load = load::closed_loop(server.address, CONNECTIONS, time, |connection, request| {
-        let n = load::spread(connection, turn << 32 | request, bodies.len() as u64);
-        &bodies[usize::try_from(n).unwrap_or_default()]
-    })?;
+    let load = load()?;
     let after = Counters::now(server, cluster);
     let statements = after
         .statements

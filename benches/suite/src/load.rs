@@ -1,11 +1,10 @@
 //! Load over HTTP: so many connections, each of which sends a request as soon as the one before is answered.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::http::Connection;
 
@@ -48,23 +47,35 @@ pub fn closed_loop<'a>(
     time: Duration,
     next: impl Fn(usize, u64) -> &'a [u8] + Sync,
 ) -> Result<Load> {
-    let stop = AtomicBool::new(false);
+    let end = Instant::now() + time;
+    let bodies = |connection, request| (Instant::now() < end).then(|| next(connection, request));
+    on_connections(address, connections, bodies)
+}
+
+/// Sends each connection's bodies, one after the other.
+pub fn queues(address: SocketAddr, bodies: &[Vec<Vec<u8>>]) -> Result<Load> {
+    on_connections(address, bodies.len(), |connection, request| {
+        let body = bodies[connection].get(usize::try_from(request).ok()?)?;
+        Some(body.as_slice())
+    })
+}
+
+/// Sends what `next` gives to each connection by number, until it gives none.
+fn on_connections<'a>(
+    address: SocketAddr,
+    connections: usize,
+    next: impl Fn(usize, u64) -> Option<&'a [u8]> + Sync,
+) -> Result<Load> {
     let began = Instant::now();
+    let next = &next;
     let parts = thread::scope(|scope| {
         let workers: Vec<_> = (0..connections)
-            .map(|worker| {
-                scope.spawn({
-                    let (stop, next) = (&stop, &next);
-                    move || one(address, stop, |n| next(worker, n))
-                })
-            })
+            .map(|worker| scope.spawn(move || one(address, |request| next(worker, request))))
             .collect();
-        thread::sleep(time);
-        stop.store(true, Ordering::Relaxed);
-        workers
+        let parts = workers
             .into_iter()
-            .map(|worker| worker.join().expect("a connection panicked"))
-            .collect::<Result<Vec<Load>>>()
+            .map(|worker| worker.join().expect("a connection panicked"));
+        parts.collect::<Result<Vec<Load>>>()
     })?;
     let mut whole = Load {
         seconds: began.elapsed().as_secs_f64(),
@@ -78,24 +89,28 @@ pub fn closed_loop<'a>(
     Ok(whole)
 }
 
-fn one<'a>(address: SocketAddr, stop: &AtomicBool, next: impl Fn(u64) -> &'a [u8]) -> Result<Load> {
+fn one<'a>(address: SocketAddr, next: impl Fn(u64) -> Option<&'a [u8]>) -> Result<Load> {
     let mut connection = Connection::open(address)?;
     let mut load = Load::default();
     let mut answer = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let body = next(load.latencies.len() as u64);
+    while let Some(body) = next(load.latencies.len() as u64) {
         let sent = Instant::now();
         let status = connection.post("/graphql", body, &mut answer)?;
         let micros = u32::try_from(sent.elapsed().as_micros()).context("more than an hour")?;
-        ensure!(
-            status == 200 && answer.starts_with(b"{\"data\":{"),
-            "status {status}: {}",
-            String::from_utf8_lossy(&answer)
-        );
+        if status != 200 || !answer.starts_with(b"{\"data\":{") || is_refused(&answer) {
+            answer.truncate(2_000);
+            bail!("status {status}: {}", String::from_utf8_lossy(&answer));
+        }
         load.latencies.push(micros);
         load.bytes += answer.len() as u64;
     }
     Ok(load)
+}
+
+/// Whether a mutation was refused. Answers to reads are longer, and not looked through.
+fn is_refused(answer: &[u8]) -> bool {
+    const ERRORS: &[u8] = b"\"userErrors\":[{";
+    answer.len() < 1_000 && answer.windows(ERRORS.len()).any(|part| part == ERRORS)
 }
 
 /// A number below `limit`, the same for the same connection and request in every run, and spread evenly (splitmix64).

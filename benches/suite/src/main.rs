@@ -4,6 +4,7 @@
 
 mod cluster;
 mod contender;
+mod copying;
 mod cpu;
 mod equality;
 mod fill;
@@ -12,6 +13,7 @@ mod load;
 mod options;
 mod pgbench;
 mod prepared;
+mod publish_suite;
 mod read_suite;
 mod reads;
 mod scale;
@@ -27,8 +29,6 @@ use prepared::Prepared;
 fn main() -> Result<()> {
     let options = Options::parse();
     let prepared = Prepared::new(&options)?;
-    if options.runs("reads") {
-        read_suite::run(&options, &prepared)?;
-    }
-    Ok(())
+    read_suite::run(&options, &prepared)?;
+    publish_suite::run(&options, &prepared)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -19,30 +19,42 @@ pub struct Script<'a> {
     pub weight: u32,
 }
 
-/// Runs scripts for a while. Also says how many seconds pgbench itself has used.
+/// How long pgbench runs.
+#[derive(Clone, Copy)]
+pub enum Length {
+    /// For so long.
+    Time(Duration),
+    /// Until each client has done so many transactions.
+    Each(u64),
+}
+
+/// Runs scripts. Also says how many seconds pgbench itself has used.
 pub fn run(
     cluster: &Cluster,
     database: &str,
     scripts: &[Script<'_>],
     clients: usize,
-    time: Duration,
+    length: Length,
     work: &Path,
 ) -> Result<(Load, f64)> {
     let directory = work.join("pgbench");
     drop(fs::remove_dir_all(&directory));
     fs::create_dir_all(&directory)?;
     let mut pgbench = cluster.program("pgbench");
-    let (clients, seconds) = (clients.to_string(), time.as_secs().max(1).to_string());
-    pgbench.args([
-        "-n", "-M", "prepared", "-j", "1", "-c", &clients, "-T", &seconds, "-l",
-    ]);
+    let (flag, of_each) = match length {
+        Length::Time(time) => ("-T", time.as_secs().max(1)),
+        Length::Each(transactions) => ("-t", transactions),
+    };
+    pgbench.args(["-n", "-M", "prepared", "-j", "1", "-l"]);
+    pgbench.args(["-c", &clients.to_string(), flag, &of_each.to_string()]);
     for (n, script) in scripts.iter().enumerate() {
-        let file = directory.join(format!("{n}.sql"));
+        let file = format!("{n}.sql");
         let sql = script.sql.replace(":parameters", &script.parameters.to_string());
-        fs::write(&file, sql)?;
-        pgbench.args(["-f", &format!("{}@{}", file.display(), script.weight)]);
+        fs::write(directory.join(&file), sql)?;
+        pgbench.args(["-f", &format!("{file}@{}", script.weight)]);
     }
     let before = crate::cpu::of_family(std::process::id());
+    let began = Instant::now();
     let output = pgbench
         .arg(cluster.url(database))
         .current_dir(&directory)
@@ -53,8 +65,12 @@ pub fn run(
         "pgbench: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let seconds = match length {
+        Length::Time(_) => of_each as f64,
+        Length::Each(_) => began.elapsed().as_secs_f64(),
+    };
     let mut load = Load {
-        seconds: time.as_secs().max(1) as f64,
+        seconds,
         ..Load::default()
     };
     for log in logs(&directory)? {

@@ -1,6 +1,7 @@
 //! The filled catalogs: made once for each size, each schema and each edition of the fill, and kept between runs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -73,6 +74,23 @@ pub fn gateway(options: &Options, database: &str, name: &str, more: &[&str]) -> 
         gateway.args(more).env("RUST_LOG", "warn");
         gateway
     })
+}
+
+/// Starts the gateway in JavaScript on a database, where it is to be measured.
+pub fn peer(options: &Options, database: &str) -> Result<Option<Server>> {
+    let Some(directory) = &options.peer else {
+        return Ok(None);
+    };
+    let log = options.work.join("peer.log");
+    let start = |port: u16| {
+        let mut node = Command::new("node");
+        node.arg(directory.join("server.js"))
+            .env("NODE_ENV", "production")
+            .env("PORT", port.to_string())
+            .env("DATABASE_URL", database);
+        node
+    };
+    Server::start(&log, start).map(Some)
 }
 
 /// Tells catalogs that must be made anew: by the steps that make the tables, and by what is filled in.

@@ -7,8 +7,8 @@ use crate::contender::{CONNECTIONS, Turn, gateway_turn, of};
 use crate::cpu;
 use crate::equality;
 use crate::options::Options;
-use crate::pgbench::{self, Script};
-use crate::prepared::{Prepared, gateway};
+use crate::pgbench::{self, Length, Script};
+use crate::prepared::{Prepared, gateway, peer};
 use crate::reads::{self, Read};
 use crate::server::Server;
 use crate::table::{self, Row};
@@ -46,6 +46,9 @@ impl Field {
         } else {
             field.add("gateway", gateway(options, &url, "gateway", &[])?);
         }
+        if let Some(peer) = peer(options, &url)? {
+            field.add("JavaScript", peer);
+        }
         Ok(field)
     }
 
@@ -75,18 +78,10 @@ fn measure(options: &Options, prepared: &Prepared, field: &Field, read: &Read) -
                 .into_bytes()
         })
         .collect();
-    let mut rows = vec![Row {
-        name: "SQL".to_owned(),
-        turns: Vec::new(),
-        peak: None,
-    }];
+    let mut rows = vec![Row::new("SQL")];
     for (name, server) in field.all() {
         warm_up(server, &bodies)?;
-        rows.push(Row {
-            name: name.to_owned(),
-            turns: Vec::new(),
-            peak: None,
-        });
+        rows.push(Row::new(name));
     }
     for round in 0..options.rounds() {
         rows[0]
@@ -121,7 +116,7 @@ fn statement_turn(options: &Options, prepared: &Prepared, read: &Read, bytes: f6
         &prepared.database,
         &[script],
         CONNECTIONS,
-        options.turn(),
+        Length::Time(options.turn()),
         work,
     )?;
     let database = prepared.cluster.cpu() - before;

@@ -14,6 +14,17 @@ pub struct Row {
     pub peak: Option<f64>,
 }
 
+impl Row {
+    /// One without turns.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            turns: Vec::new(),
+            peak: None,
+        }
+    }
+}
+
 /// The turns of all contenders in one workload. The first row is what the others are compared with.
 pub fn compared(title: &str, rows: &[Row]) -> String {
     let mut text = format!(
