@@ -27,7 +27,7 @@ with head as (
         span_class, partition_key, checksum, column_statistics, metadata, schema_version, added_version)
     select manifest.dataset_id, file.id, head.default_storage_target_id, file.file_path, 'parquet', 1048576, 600,
         file.start_time, file.end_time, 6, '{"region": "eu"}',
-        'sha256:0000000000000000000000000000000000000000000000009e3779b97f4a7c15',
+        lpad('9e3779b97f4a7c15', 71, '0'),
         '{"value": {"min": 0, "max": 100, "nullCount": 0, "rowCount": 600}}', '{}', manifest.schema_version,
         manifest.version
     from file, head, manifest
@@ -44,7 +44,7 @@ with head as (
     from manifest, head
 ), audited as (
     insert into timestore.audit_events (id, scopes, action, outcome, dataset_id, dataset_slug, detail, occurred_at)
-    select gen_random_uuid(), '["timestore:admin"]', 'publishManifest', 'success', dataset_id, slug, detail, published_at
+    select gen_random_uuid(), '["timestore.admin"]', 'publishManifest', 'success', dataset_id, slug, detail, published_at
     from trail
 ), changed as (
     insert into timestore.changes (kind, dataset_id, version, payload, occurred_at)
