@@ -47,6 +47,18 @@ impl Connection {
         self.read_answer(answer)
     }
 
+    /// Posts a JSON body whose answer is a stream of events, and reads no further than its head.
+    pub fn subscribe(&mut self, path: &str, body: &[u8]) -> io::Result<u16> {
+        self.send("POST", path, "text/event-stream", body)?;
+        Ok(self.read_head()?.0)
+    }
+
+    /// The next line of a stream of events; it never ends in the middle of a chunk's head.
+    pub fn next_line(&mut self) -> io::Result<&str> {
+        self.read_line()?;
+        Ok(&self.line)
+    }
+
     fn send(&mut self, method: &str, path: &str, accept: &str, body: &[u8]) -> io::Result<()> {
         self.request.clear();
         write!(

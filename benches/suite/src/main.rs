@@ -7,9 +7,13 @@ mod contender;
 mod copying;
 mod cpu;
 mod equality;
+mod feed_suite;
+mod field;
 mod fill;
 mod http;
+mod instruction_suite;
 mod load;
+mod mixed_suite;
 mod options;
 mod pgbench;
 mod prepared;
@@ -18,6 +22,7 @@ mod read_suite;
 mod reads;
 mod scale;
 mod server;
+mod start_suite;
 mod table;
 
 use anyhow::Result;
@@ -29,6 +34,12 @@ use prepared::Prepared;
 fn main() -> Result<()> {
     let options = Options::parse();
     let prepared = Prepared::new(&options)?;
+    if options.instructions {
+        return instruction_suite::run(&options, &prepared);
+    }
     read_suite::run(&options, &prepared)?;
-    publish_suite::run(&options, &prepared)
+    publish_suite::run(&options, &prepared)?;
+    mixed_suite::run(&options, &prepared)?;
+    feed_suite::run(&options, &prepared)?;
+    start_suite::run(&options, &prepared)
 }

@@ -17,6 +17,12 @@ pub struct Options {
     /// Also a dataset of 10,000,000 files.
     #[arg(long)]
     pub large: bool,
+    /// Also the gateway on a SQLite file that is filled in the same way.
+    #[arg(long)]
+    pub sqlite: bool,
+    /// Count instructions instead, on SQLite: valgrind is needed, and nothing else matters to the numbers.
+    #[arg(long)]
+    pub instructions: bool,
     /// Only workloads whose names contain one of these words.
     #[arg(long, value_delimiter = ',', value_name = "WORDS")]
     pub only: Vec<String>,
@@ -74,6 +80,11 @@ impl Options {
     /// How long a turn is.
     pub fn turn(&self) -> Duration {
         Duration::from_secs(self.seconds.unwrap_or(if self.quick { 1 } else { 4 }))
+    }
+
+    /// Whether the SQLite file is needed.
+    pub fn needs_sqlite(&self) -> bool {
+        self.sqlite || self.instructions
     }
 
     /// The gateway as a command, with nothing of this process's settings.

@@ -1,6 +1,8 @@
 //! The filled catalogs: made once for each size, each schema and each edition of the fill, and kept between runs.
 
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -17,46 +19,68 @@ pub struct Prepared {
     pub cluster: Cluster,
     /// The filled database in it.
     pub database: String,
+    /// The URL of the filled SQLite file, where it is wanted.
+    pub sqlite: Option<String>,
 }
 
 impl Prepared {
-    /// Finds the filled database, or fills one.
+    /// Finds the filled catalogs, or fills them.
     pub fn new(options: &Options) -> Result<Self> {
         let cluster = Cluster {
             bin: options.postgres_bin.clone(),
             base: options.postgres.clone(),
             postmaster: options.postmaster,
         };
-        let database = format!("catalog_{}_{:08x}", options.scale(), key(options)?);
-        let prepared = Self { cluster, database };
-        if !prepared.cluster.has(&prepared.database)? {
-            prepared.fill(options)?;
+        let name = format!("catalog_{}_{:08x}", options.scale(), key(options)?);
+        if !cluster.has(&name)? {
+            fill_postgres(options, &cluster, &name)?;
         }
-        Ok(prepared)
+        let file = options.work.join(format!("{name}.db"));
+        if options.needs_sqlite() && !file.exists() {
+            fill_sqlite(options, &file)?;
+        }
+        Ok(Self {
+            cluster,
+            database: name,
+            sqlite: options.needs_sqlite().then(|| sqlite_url(&file)),
+        })
     }
+}
 
-    /// Fills a database under another name, so that one that bears the name is whole.
-    fn fill(&self, options: &Options) -> Result<()> {
-        let (filling, began) = ("filling", Instant::now());
-        eprintln!("==> filling PostgreSQL");
-        self.cluster.drop(filling)?;
-        self.cluster.create(filling)?;
-        let gateway = gateway(
-            options,
-            &self.cluster.url(filling),
-            "fill",
-            &["--migrate", "--request-timeout", "PT10M"],
-        )?;
-        fill(&gateway, options.scale())?;
-        drop(gateway);
-        self.cluster.settle(filling)?;
-        self.cluster.run(
-            "postgres",
-            &format!("alter database {filling} rename to {}", self.database),
-        )?;
-        eprintln!("==> filled in {:.0} s", began.elapsed().as_secs_f64());
-        Ok(())
+/// The URL of a SQLite file.
+pub fn sqlite_url(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
+}
+
+/// Fills a database under another name, so that one that bears its own is whole.
+fn fill_postgres(options: &Options, cluster: &Cluster, name: &str) -> Result<()> {
+    let filling = "filling";
+    cluster.drop(filling)?;
+    cluster.create(filling)?;
+    fill_with(options, &cluster.url(filling), "PostgreSQL")?;
+    cluster.settle(filling)?;
+    cluster.run("postgres", &format!("alter database {filling} rename to {name}"))?;
+    Ok(())
+}
+
+fn fill_sqlite(options: &Options, file: &Path) -> Result<()> {
+    let filling = options.work.join("filling.db");
+    for name in ["filling.db", "filling.db-wal", "filling.db-shm"] {
+        drop(fs::remove_file(options.work.join(name)));
     }
+    fill_with(options, &sqlite_url(&filling), "SQLite")?;
+    fs::rename(filling, file)?;
+    Ok(())
+}
+
+fn fill_with(options: &Options, url: &str, what: &str) -> Result<()> {
+    let began = Instant::now();
+    eprintln!("==> filling {what}");
+    let gateway = gateway(options, url, "fill", &["--migrate", "--request-timeout", "PT10M"])?;
+    fill(&gateway, options.scale())?;
+    gateway.stop()?;
+    eprintln!("==> filled in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
 }
 
 /// Starts the gateway on a database.

@@ -46,6 +46,11 @@ struct Suite<'a> {
 
 /// Measures all publishes, and prints a table for each.
 pub fn run(options: &Options, prepared: &Prepared) -> Result<()> {
+    let mut wanted = workloads(options);
+    wanted.retain(|publish| options.runs(publish.name));
+    if wanted.is_empty() {
+        return Ok(());
+    }
     prepared.cluster.copy(&prepared.database, DATABASE)?;
     let url = prepared.cluster.url(DATABASE);
     let mut servers = vec![("gateway", gateway(options, &url, "publish", &[])?)];
@@ -56,10 +61,8 @@ pub fn run(options: &Options, prepared: &Prepared) -> Result<()> {
         servers,
         made: 0,
     };
-    for publish in workloads(options) {
-        if options.runs(publish.name) {
-            println!("{}", suite.measure(&publish)?);
-        }
+    for publish in wanted {
+        println!("{}", suite.measure(&publish)?);
     }
     drop(suite);
     prepared.cluster.drop(DATABASE)

@@ -19,7 +19,29 @@ pub struct Read {
     pub sql: String,
 }
 
-/// Different windows that are asked for.
+impl Read {
+    /// A request for each of its variables.
+    pub fn bodies(&self) -> Vec<Vec<u8>> {
+        let body = |variables| json!({ "query": self.document, "variables": variables });
+        let all = self.variables.iter();
+        all.map(|variables| body(variables).to_string().into_bytes())
+            .collect()
+    }
+}
+
+/// What all reads are called.
+pub const NAMES: [&str; 8] = [
+    "nested",
+    "list",
+    "window",
+    "window, 10,000 files",
+    "window, 10,000,000 files",
+    "window, several spans",
+    "window, several spans, an old version",
+    "window, 1 of",
+];
+
+/// Different windows that are asked for, at the most: none overlaps another.
 const WINDOWS: u64 = 1_000;
 
 /// Minutes of a window.
@@ -43,7 +65,7 @@ pub fn all(gateway: &Server, scale: Scale) -> Result<Vec<Read>> {
     }
     let compacted = scale.mixed / 2;
     reads.push(window(
-        "window, mixed spans",
+        "window, several spans",
         "window-mixed",
         windows(compacted, scale.mixed),
     ));
@@ -87,7 +109,7 @@ struct Starts {
 
 fn windows(first: u64, last: u64) -> Starts {
     let room = last - first - MINUTES;
-    let n = WINDOWS.min(room);
+    let n = WINDOWS.min(room / MINUTES);
     Starts {
         first,
         step: room / n,
@@ -131,7 +153,7 @@ fn history(starts: Starts, version: u64) -> Read {
     let sql = starts.written_into(include_str!("../../sql/window-at.sql"), "window-mixed");
     let by = json!({ "version": version });
     Read {
-        name: "window, mixed spans, an old version",
+        name: "window, several spans, an old version",
         document: WINDOW,
         variables: starts
             .all()

@@ -14,7 +14,7 @@ use crate::cpu;
 use crate::http::Connection;
 
 /// How long a gateway may take until it is ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway that runs; it is stopped when it is dropped.
 pub struct Server {
@@ -92,6 +92,14 @@ impl Server {
             sums.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
                 .sum(),
         )
+    }
+
+    /// Tells it to stop, and waits until it has, so that its files are whole.
+    pub fn stop(mut self) -> Result<()> {
+        let pid = self.pid().to_string();
+        Command::new("kill").arg(&pid).status()?;
+        ensure!(self.child.wait()?.success(), "the gateway did not stop in order");
+        Ok(())
     }
 
     fn is_ready(&self) -> bool {
