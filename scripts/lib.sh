@@ -116,6 +116,29 @@ ensure_playground() {
   (cd "$root/playground" && npm run --silent build) >&2
 }
 
+# Sets bin to the directory of PostgreSQL's programs, the newest that are installed.
+ensure_postgres() {
+  find_postgres && return
+  apt_install postgresql
+  find_postgres || die "the installed PostgreSQL is older than $oldest_postgres: install a newer one"
+}
+
+oldest_postgres=14
+find_postgres() {
+  local dir version best=0
+  bin=
+  for dir in "$(pg_config --bindir 2>/dev/null)" "$(dirname "$(command -v initdb || echo /none/initdb)")" \
+    /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
+    [ -x "$dir/initdb" ] && [ -x "$dir/pg_ctl" ] || continue
+    version=$("$dir/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+    if [ "$version" -ge "$oldest_postgres" ] && [ "$version" -gt "$best" ]; then
+      best=$version
+      bin=$dir
+    fi
+  done
+  [ -n "$bin" ]
+}
+
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # PostgreSQL and PgBouncer refuse to run as root: root starts them as another user. Sets server_user.
