@@ -6,6 +6,7 @@ mod address;
 mod answer;
 mod body;
 mod connections;
+mod etag;
 mod health;
 mod identity;
 mod large;

@@ -5,13 +5,14 @@ use async_graphql::parser::types::OperationType;
 use axum::extract;
 use axum::extract::State;
 use axum::http::Method;
+use axum::http::header::IF_NONE_MATCH;
 use axum::response::Response;
 use tokio::time::timeout;
 
 use super::address::address;
 use super::answer::{Media, Refusal};
 use super::body::{self, Incoming};
-use super::{App, identity, large, origin, websocket};
+use super::{App, etag, identity, large, origin, websocket};
 use crate::graphql::{Executor, reading};
 
 /// Serves a request.
@@ -20,7 +21,10 @@ pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> 
     if origin::is_websocket(request.headers()) {
         return websocket::serve(app, request).await;
     }
+    let may_be_known = matches!(*request.method(), Method::GET | Method::HEAD);
+    let shown = request.headers().get(IF_NONE_MATCH).cloned();
     match answer(&app, media, request).await {
+        Ok(response) if may_be_known => etag::tagged(response, shown.as_ref()).await,
         Ok(response) => response,
         Err(refusal) => media.refusal(&refusal),
     }

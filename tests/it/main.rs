@@ -29,6 +29,7 @@ mod expiry;
 mod federation;
 mod feed_clients;
 mod file_removal;
+mod fuzz;
 mod graphql_http;
 mod history;
 mod hostile;

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::app::App;
 use crate::support::both;
+use crate::support::builders::partition;
 use crate::support::database::TestDatabase;
 use crate::support::http::{get, post, send};
 
 both! {
     a_query_may_come_by_get,
+    an_answer_to_a_get_that_the_client_has_is_not_sent_again,
     a_mutation_by_get_is_refused,
     another_method_is_refused,
     a_body_of_another_type_is_refused,
@@ -52,6 +54,32 @@ async fn a_query_may_come_by_get(database: TestDatabase) {
             "{uri}"
         );
     }
+}
+
+async fn an_answer_to_a_get_that_the_client_has_is_not_sent_again(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    app.append("weather", [partition("2020-01-01", "a")]).await;
+    let ask = async |query: &str, shown: &str| {
+        let request = Request::get(format!("/graphql?query={query}")).header(header::IF_NONE_MATCH, shown);
+        send(&app, request.body(Body::empty()).expect("a request")).await
+    };
+    // { dataset(by: {slug: "weather"}) { manifest { version } } }
+    let current = "%7Bdataset(by:%7Bslug:%22weather%22%7D)%7Bmanifest%7Bversion%7D%7D%7D";
+    let first = ask(current, "\"x\"").await;
+    assert_eq!(first.status, StatusCode::OK);
+    let tag = first.header(header::ETAG).to_owned();
+    let again = ask(current, &tag).await;
+    assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(again.header(header::ETAG), tag);
+    app.append("weather", [partition("2020-01-02", "b")]).await;
+    let changed = ask(current, &tag).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    assert_ne!(changed.header(header::ETAG), tag);
+    // Nothing that comes by POST is kept.
+    let answer = post(&app, "application/json", r#"{"query": "{ __typename }"}"#).await;
+    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    assert!(!answer.headers.contains_key(header::ETAG));
 }
 
 async fn a_mutation_by_get_is_refused(database: TestDatabase) {
