@@ -23,13 +23,12 @@ pub fn of_process(pid: u32) -> f64 {
 
 /// The seconds that a process and its children have used, those that have ended too.
 pub fn of_family(pid: u32) -> f64 {
-    let Some(head) = read(pid) else { return 0.0 };
     let children: f64 = processes()
         .filter_map(read)
         .filter(|stat| stat.parent == pid)
         .map(|stat| stat.own)
         .sum();
-    head.own + head.ended + children
+    read(pid).map_or(0.0, |head| head.own + head.ended + children)
 }
 
 /// The seconds that this process has used.

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::contender::{CONNECTIONS, Turn, measured, of};
+use crate::contender::{CONNECTIONS, Turn, measured};
 use crate::field;
 use crate::fill::PUBLISH;
 use crate::load::{closed_loop, spread};
 use crate::options::Options;
-use crate::pgbench::{self, Length, Script};
+use crate::pgbench::{self, Script};
 use crate::prepared::Prepared;
 use crate::reads::{self, Read};
 use crate::scale::{MINUTE, file};
@@ -134,20 +134,7 @@ impl Mixture {
             parameters: 0,
             weight: 1,
         });
-        let before = prepared.cluster.cpu();
-        let length = Length::Time(options.turn());
-        let (load, own) = pgbench::run(
-            &prepared.cluster,
-            DATABASE,
-            &scripts,
-            CONNECTIONS,
-            length,
-            &options.work,
-        )?;
-        Ok(of(
-            &load,
-            [0.0, prepared.cluster.cpu() - before, own],
-            Some(load.requests() as f64),
-        ))
+        let (cluster, work) = (&prepared.cluster, &options.work);
+        pgbench::turn(cluster, DATABASE, &scripts, CONNECTIONS, options.turn(), work)
     }
 }

@@ -1,6 +1,9 @@
 //! Publishes, on a copy of the filled database: of one file, beside one hand-written statement that leaves the same rows; of many,
 //! beside COPY of their rows into the same indexed table; and by sixteen publishers at once.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -9,7 +12,7 @@ use crate::copying::Copying;
 use crate::fill::PUBLISH;
 use crate::load;
 use crate::options::Options;
-use crate::pgbench::{self, Length, Script};
+use crate::pgbench::{self, Script};
 use crate::prepared::{Prepared, gateway, peer};
 use crate::scale::{MINUTE, file, series};
 use crate::server::Server;
@@ -23,6 +26,9 @@ const PUBLISHERS: usize = 16;
 
 /// The minute at which new files begin: behind all that was filled in.
 const LATER: u64 = 13_000_000;
+
+/// How long it takes until a process of the server that nobody needs any more has ended.
+const GONE: Duration = Duration::from_millis(300);
 
 /// A workload.
 struct Publish {
@@ -130,21 +136,9 @@ impl Suite<'_> {
             parameters: 0,
             weight: 1,
         };
-        let cluster = &self.prepared.cluster;
-        let before = cluster.cpu();
-        let (load, own) = pgbench::run(
-            cluster,
-            DATABASE,
-            &[script],
-            publish.slugs.len(),
-            Length::Each(publish.publishes),
-            &self.options.work,
-        )?;
-        Ok(of(
-            &load,
-            [0.0, cluster.cpu() - before, own],
-            Some(load.requests() as f64),
-        ))
+        let (cluster, clients) = (&self.prepared.cluster, publish.slugs.len());
+        let (time, work) = (self.options.turn(), &self.options.work);
+        pgbench::turn(cluster, DATABASE, &[script], clients, time, work)
     }
 
     /// The rows of the files alone, through psql.
@@ -154,6 +148,8 @@ impl Suite<'_> {
         let batches: Vec<Vec<Value>> = (0..publish.publishes).map(|_| self.files(publish)).collect();
         let before = self.prepared.cluster.cpu();
         let (load, own) = copying.run(&self.prepared.cluster, DATABASE, &batches, &self.options.work)?;
+        // The server accounts for psql's process a moment after psql has gone.
+        sleep(GONE);
         let database = self.prepared.cluster.cpu() - before;
         Ok(of(&load, [0.0, database, own], Some(load.requests() as f64)))
     }

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::contender::{CONNECTIONS, Turn, gateway_turn, of};
+use crate::contender::{CONNECTIONS, Turn, gateway_turn};
 use crate::cpu;
 use crate::equality;
 use crate::field::{self, Contestant};
 use crate::options::Options;
-use crate::pgbench::{self, Length, Script};
+use crate::pgbench::{self, Script};
 use crate::prepared::Prepared;
 use crate::reads::{self, Read};
 use crate::server::Server;
@@ -62,22 +62,15 @@ fn statement_turn(options: &Options, prepared: &Prepared, read: &Read, bytes: f6
         parameters: read.variables.len(),
         weight: 1,
     };
-    let before = prepared.cluster.cpu();
-    let work = &options.work;
-    let (load, own) = pgbench::run(
+    let turn = pgbench::turn(
         &prepared.cluster,
         &prepared.database,
         &[script],
         CONNECTIONS,
-        Length::Time(options.turn()),
-        work,
+        options.turn(),
+        &options.work,
     )?;
-    let database = prepared.cluster.cpu() - before;
-    Ok(Turn {
-        bytes,
-        statements: Some(1.0),
-        ..of(&load, [0.0, database, own], None)
-    })
+    Ok(Turn { bytes, ..turn })
 }
 
 /// Asks for everything once, so that all that can be cached is.
