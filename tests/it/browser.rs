@@ -103,14 +103,14 @@ async fn an_answer_says_what_it_depends_on_and_is_not_taken_for_a_script() {
     let (_database, app) = gateway(&[APP]).await;
     let answer = get(&app, "/graphql?query=%7B__schema%7Btypes%7Bname%7D%7D%7D").await;
     assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
-    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
     let vary: Vec<_> = answer.headers.get_all(header::VARY).iter().collect();
     let vary = vary
         .iter()
         .map(|value| value.to_str().unwrap())
         .collect::<Vec<_>>()
         .join(", ");
-    for on in ["accept", "accept-encoding", "origin"] {
+    for on in ["accept", "authorization", "accept-encoding", "origin"] {
         assert!(vary.split(", ").any(|name| name == on), "{on} is not in {vary}");
     }
 }
