@@ -41,6 +41,8 @@ pub mod partitions;
 
 pub mod predicate;
 
+mod pruning;
+
 pub mod diff;
 
 pub mod coverage;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, Object};
 use serde::{Deserialize, Serialize};
 use timestore_entity::Timestamp;
 use timestore_entity::ids::{PartitionId, StorageTargetId};
@@ -21,12 +21,11 @@ use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
 use super::partition::Partition;
 use super::plain::{Plain, Planner, Step, WrittenList};
 use super::predicate::FileChoice;
+use super::pruning::Pruning;
 use crate::model::span::{EARLIEST, LATEST};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::manifest::ManifestKey;
-use crate::store::partition::{
-    self as store, PartitionColumns, PartitionFilter, PartitionPosition, PartitionQuery,
-};
+use crate::store::partition::{PartitionColumns, PartitionFilter, PartitionPosition, PartitionQuery};
 use crate::store::{Page, Rows};
 
 /// A page of files.
@@ -372,41 +371,5 @@ impl PartitionEdge<'_> {
     /// The file.
     async fn node(&self) -> &Partition {
         self.node
-    }
-}
-
-/// How many files were left out, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
-pub struct Pruning {
-    /// The files in the window, before any predicate.
-    pub considered: i32,
-    /// The files that no predicate rules out: the whole list.
-    pub selected: i32,
-    /// The files ruled out by their partition key.
-    pub pruned_by_key: i32,
-    /// The files that their partition key let through and their column statistics rule out.
-    pub pruned_by_columns: i32,
-}
-
-impl Pruning {
-    /// Nothing left out of so many.
-    fn none(count: i32) -> Self {
-        Self {
-            considered: count,
-            selected: count,
-            pruned_by_key: 0,
-            pruned_by_columns: 0,
-        }
-    }
-}
-
-impl From<store::Pruning> for Pruning {
-    fn from(pruning: store::Pruning) -> Self {
-        Self {
-            considered: to_int(pruning.considered),
-            selected: to_int(pruning.selected),
-            pruned_by_key: to_int(pruning.pruned_by_key),
-            pruned_by_columns: to_int(pruning.pruned_by_columns),
-        }
     }
 }

@@ -54,8 +54,6 @@ pub enum Step<'p, T> {
 /// How a field is written that is a plain object.
 pub struct ObjectStep<'p, T> {
     write: WriteObject<'p, T>,
-    /// The text of its plan.
-    text: String,
     needs_targets: bool,
 }
 
@@ -65,16 +63,10 @@ type WriteObject<'p, T> = Box<dyn Fn(&T, &Targets, &mut JsonWriter) + Send + Syn
 pub struct Plan<'p, T> {
     /// The key as JSON, with what comes before it.
     steps: Vec<(Vec<u8>, Step<'p, T>)>,
-    text: String,
     needs_targets: bool,
 }
 
 impl<T: Plain> Plan<'_, T> {
-    /// What tells this plan from others of the same type: equal plans write equal JSON.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Whether fields are of the storage targets of the objects.
     pub fn needs_targets(&self) -> bool {
         self.needs_targets
@@ -114,7 +106,6 @@ impl<'a> Planner<'a> {
     pub fn plan<'p, T: Plain + 'p>(&self, set: &SelectionSet) -> Option<Plan<'p, T>> {
         let mut plan = Plan {
             steps: Vec::with_capacity(set.items.len()),
-            text: String::new(),
             needs_targets: false,
         };
         self.add(set, &mut plan, &mut HashMap::new())?;
@@ -162,14 +153,8 @@ impl<'a> Planner<'a> {
             _ => T::step(field, self)?,
         };
         match (&step, keys.insert(key.clone(), name.clone())) {
-            (Step::Object(step), None) => {
-                plan.needs_targets |= step.needs_targets;
-                plan.text += &format!("{key}:{name}{{{}}} ", step.text);
-            }
-            (step, None) => {
-                plan.needs_targets |= matches!(step, Step::OfTarget(_));
-                plan.text += &format!("{key}:{name} ");
-            }
+            (Step::Object(step), None) => plan.needs_targets |= step.needs_targets,
+            (step, None) => plan.needs_targets |= matches!(step, Step::OfTarget(_)),
             // The same scalar again.
             (Step::Scalar(_) | Step::OfTarget(_) | Step::TypeName, Some(earlier)) if earlier == *name => {
                 return Some(());
@@ -190,7 +175,6 @@ impl<'a> Planner<'a> {
     ) -> Option<Step<'p, T>> {
         let plan = self.plan::<N>(&field.selection_set.node)?;
         Some(Step::Object(ObjectStep {
-            text: plan.text.clone(),
             needs_targets: plan.needs_targets,
             write: Box::new(move |object, targets, json| plan.write(get(object), targets, json)),
         }))
@@ -200,7 +184,6 @@ impl<'a> Planner<'a> {
     pub fn target<'p, T: Plain + 'p>(&self, field: &Field) -> Option<Step<'p, T>> {
         let plan = self.plan::<StorageTarget>(&field.selection_set.node)?;
         Some(Step::Object(ObjectStep {
-            text: plan.text.clone(),
             needs_targets: true,
             write: Box::new(move |object, targets, json| {
                 json.optional(targets.of(object), |json, target| {
