@@ -15,7 +15,10 @@ use crate::support::catalog::ann;
 use crate::support::clock::StillClock;
 use crate::support::database::{TestDatabase, count};
 
-both! { what_remains_is_answered_to_the_byte_as_before }
+both! {
+    what_remains_is_answered_to_the_byte_as_before,
+    what_a_rollback_brought_back_is_not_queued_while_a_snapshot_pins_it,
+}
 
 /// The versions that are pinned, and the newest ones that the rule keeps.
 const REMAINING: [i32; 5] = [2, 4, 7, 8, 9];
@@ -146,4 +149,33 @@ async fn remove_files(store: &Store) -> usize {
         .await
         .unwrap()
         .removed
+}
+
+async fn what_a_rollback_brought_back_is_not_queued_while_a_snapshot_pins_it(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let delete = json!({ "dataset": slug("weather"), "operation": "DELETE", "remove": [path("a")] });
+    app.append("weather", [partition("2020-01-01", "a")]).await;
+    app.append("weather", [partition("2020-01-02", "b")]).await;
+    app.granted("publishManifest", delete.clone()).await;
+    app.granted("rollbackDataset", json!({ "dataset": slug("weather"), "to": 1 }))
+        .await;
+    app.append("weather", [partition("2020-01-03", "c")]).await;
+    app.granted("publishManifest", delete).await;
+    let pin = json!({ "dataset": slug("weather"), "name": "pin", "at": { "version": 1 } });
+    app.granted("createSnapshot", pin).await;
+
+    let clock = Arc::new(StillClock::at(Utc::now()));
+    let store = database.store_at(clock).await.with_read_grace(Duration::zero());
+    let expire = ManifestsExpire {
+        dataset: DatasetRef::Slug("weather".to_owned()),
+        keep_versions: Some(1),
+        max_version_age: None,
+    };
+    let expired = store.manifests_expire(&ann(), expire).await.unwrap();
+    assert_eq!((expired.expired, expired.oldest), (vec![2, 3, 4, 5], Some(1)));
+    let removals = app
+        .query("{ fileRemovals(first: 10) { nodes { filePath } } }", json!({}))
+        .await;
+    assert_eq!(removals["fileRemovals"]["nodes"], json!([{ "filePath": "b" }]));
 }

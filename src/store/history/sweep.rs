@@ -45,7 +45,7 @@ pub(super) async fn sweep_in_txn(
         let all = unneeded.len() <= budget;
         unneeded.truncate(budget);
         budget -= unneeded.len();
-        for bytes in queue_in_txn(transaction, dataset, &unneeded, now, due).await? {
+        for bytes in queue_in_txn(transaction, dataset, &unneeded, low, now, due).await? {
             swept.files += 1;
             swept.bytes += bytes;
         }
@@ -150,11 +150,13 @@ async fn settle_gap_in_txn(
 }
 
 /// Turns rows of partitions into removals; returns the bytes of each file that was queued. Where another row has the same file later,
-/// the file is that row's to remove.
+/// the file is that row's to remove; so it is where an earlier one has it that `low` or a version before needs, as when a rollback
+/// brought back what a snapshot pins.
 async fn queue_in_txn(
     transaction: &DatabaseTransaction,
     dataset: DatasetId,
     ids: &[PartitionId],
+    low: i32,
     now: Timestamp,
     due: Timestamp,
 ) -> Result<Vec<i64>> {
@@ -166,15 +168,20 @@ async fn queue_in_txn(
     for mut relation in relations(transaction, columns()) {
         let of = relation.sql.bind(dataset);
         let (now, due) = (relation.sql.bind(now), relation.sql.bind(due));
+        let low = relation.sql.bind(low);
         let text = format!(
             "insert into timestore.file_removals (dataset_id, partition_id, storage_target_id, file_path, file_size_bytes, \
              queued_at, due_at, attempts) \
              select dataset_id, id, storage_target_id, file_path, file_size_bytes, {now}, {due}, 0 \
-             from timestore.partitions as child where dataset_id = {of} and {} and {} is null and {} is null \
+             from timestore.partitions as child where dataset_id = {of} and {} and {} is null and {} is null and {} is null \
              returning file_size_bytes",
             in_relation("child.id", &relation),
             later("later.removed_version is null"),
             later("later.removed_version is not null and later.removed_version + 0 > child.removed_version"),
+            later(&format!(
+                "later.removed_version is not null and later.removed_version + 0 < child.removed_version \
+                 and (later.removed_version + 0 <= {low} or later.added_version + 0 <= {low})"
+            )),
         );
         for row in relation.sql.rows(transaction, text).await? {
             queued.push(row.try_get_by_index(0)?);
