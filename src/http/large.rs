@@ -34,9 +34,9 @@ impl Default for LargeBodies {
 }
 
 impl LargeBodies {
-    /// Waits for room for a body with these headers; none is needed where it says that it is small.
-    pub(super) async fn room(&self, headers: &HeaderMap) -> Option<Room> {
-        if announced(headers).is_some_and(|length| length <= SMALL) {
+    /// Waits for room for a body with these headers, of at most `most` bytes; none is needed where it is small in any case.
+    pub(super) async fn room(&self, most: usize, headers: &HeaderMap) -> Option<Room> {
+        if announced(headers).unwrap_or(most).min(most) <= SMALL {
             return None;
         }
         // The semaphore is never closed.
@@ -67,5 +67,35 @@ pub(super) fn no_room() -> Refusal {
     Refusal {
         status: StatusCode::SERVICE_UNAVAILABLE,
         error: Box::new(Error::new(Code::Overloaded, message).retry_after(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn large_bodies_wait_for_room_and_small_ones_do_not() {
+        let bodies = LargeBodies::default();
+        let room = |most: usize, length: Option<usize>| {
+            let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length)));
+            let headers: HeaderMap = length.into_iter().collect();
+            bodies.room(most, &headers).now_or_never()
+        };
+        let large = SMALL + 1;
+        // What does not say how long it is may be large.
+        let mut taken: Vec<_> = [Some(large), None, Some(large), None]
+            .map(|length| room(large, length))
+            .into();
+        assert!(taken.iter().all(|room| matches!(room, Some(Some(_)))));
+        assert!(room(large, Some(large)).is_none() && room(large, None).is_none());
+        for (most, length) in [(large, Some(SMALL)), (SMALL, None), (SMALL, Some(large))] {
+            assert!(matches!(room(most, length), Some(None)), "{most} {length:?}");
+        }
+        taken.pop();
+        assert!(matches!(room(large, None), Some(Some(_))));
     }
 }

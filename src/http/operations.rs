@@ -61,7 +61,7 @@ pub(super) async fn read(app: &App, request: extract::Request) -> Result<Incomin
     let (parts, body) = request.into_parts();
     match parts.method {
         Method::POST => {
-            let room = timeout(time, app.large.room(&parts.headers)).await;
+            let room = timeout(time, app.large.room(most, &parts.headers)).await;
             let room = room.map_err(|_| large::no_room())?;
             let reading = body::read(limits.batch, most, &parts.headers, body);
             let incoming = timeout(time, reading).await.map_err(|_| Refusal::slow())??;

@@ -12,28 +12,23 @@ pub fn merges(document: &ExecutableDocument) -> bool {
     let sets = operations.map(|(_, operation)| &operation.node.selection_set.node);
     let fragments = document.fragments.values();
     sets.chain(fragments.map(|fragment| &fragment.node.selection_set.node))
-        .any(|set| {
-            let mut scope = Scope {
-                document,
-                objects: HashSet::new(),
-                spread: HashSet::new(),
-            };
-            scope.merges(set) || fields_merge(document, set)
-        })
+        .any(|set| object_merges(document, set))
+}
+
+/// Whether a selection merges, or one below one of its fields.
+fn object_merges(document: &ExecutableDocument, set: &SelectionSet) -> bool {
+    let mut scope = Scope {
+        document,
+        objects: HashSet::new(),
+        spread: HashSet::new(),
+    };
+    scope.merges(set) || fields_merge(document, set)
 }
 
 /// Whether a selection below one of the fields of this one merges. Fragments are looked at by themselves.
 fn fields_merge(document: &ExecutableDocument, set: &SelectionSet) -> bool {
     set.items.iter().any(|selection| match &selection.node {
-        Selection::Field(field) => {
-            let set = &field.node.selection_set.node;
-            let mut scope = Scope {
-                document,
-                objects: HashSet::new(),
-                spread: HashSet::new(),
-            };
-            scope.merges(set) || fields_merge(document, set)
-        }
+        Selection::Field(field) => object_merges(document, &field.node.selection_set.node),
         Selection::InlineFragment(fragment) => fields_merge(document, &fragment.node.selection_set.node),
         Selection::FragmentSpread(_) => false,
     })

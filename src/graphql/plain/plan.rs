@@ -13,11 +13,10 @@ use crate::graphql::storage_target::StorageTarget;
 /// An object that writes its own fields, those that need nothing but itself and the storage target that it lies on.
 pub trait Plain: OutputType + Sized {
     /// How to write a field; none where it must be resolved, as one that has arguments must be.
-    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(_: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
-        let _ = (field, planner);
         None
     }
 
