@@ -148,7 +148,8 @@ async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()>
     loop {
         let mut datasets = store
             .dataset_page(&DatasetFilter::default(), false, &page)
-            .await?;
+            .await?
+            .map(|state| state.dataset);
         page.after = datasets.rows.last().map(|dataset| dataset.slug.clone());
         datasets.rows.retain(|dataset| {
             only.is_none_or(

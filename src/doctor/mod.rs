@@ -76,6 +76,7 @@ impl Doctor<'_> {
         let mut count = 0;
         loop {
             let datasets = self.store.dataset_page(&filter, false, &page).await?;
+            let datasets = datasets.map(|state| state.dataset);
             for dataset in &datasets.rows {
                 self.dataset(dataset, report).await?;
                 count += 1;

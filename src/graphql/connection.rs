@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object, ObjectType, TypeName};
 use timestore_entity::enums::StorageKind;
-use timestore_entity::ids::{DatasetId, StorageTargetId};
+use timestore_entity::ids::DatasetId;
 
 use super::context::ContextExt;
 use super::error::Result;
@@ -114,8 +114,8 @@ impl<T: Listed> Plain for Edge<'_, T> {
         }
     }
 
-    fn storage_target_id(&self) -> Option<StorageTargetId> {
-        self.node.storage_target_id()
+    fn is_whole(&self) -> bool {
+        self.node.is_whole()
     }
 }
 

@@ -4,7 +4,6 @@ use async_graphql::Context;
 
 use super::feed::Feed;
 use super::loader::Loaders;
-use super::versions::Versions;
 use crate::auth::Requester;
 use crate::store::Store;
 
@@ -21,9 +20,6 @@ pub trait ContextExt {
 
     /// What follows the change feed for all subscribers.
     fn feed(&self) -> &Feed;
-
-    /// The pages of versions that were read before.
-    fn versions(&self) -> &Versions;
 }
 
 impl ContextExt for Context<'_> {
@@ -40,10 +36,6 @@ impl ContextExt for Context<'_> {
     }
 
     fn feed(&self) -> &Feed {
-        self.data_unchecked()
-    }
-
-    fn versions(&self) -> &Versions {
         self.data_unchecked()
     }
 }

@@ -14,12 +14,13 @@ use super::enums::{CompatibilityMode, DatasetStatus, FileFormat};
 use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{
-    CurrentManifestOf, HeadOf, LatestSchemaVersionOf, ManifestByKey, ManifestByRef, RetentionPolicyOf,
-    SchemaVersionByKey, StorageTargetById, WatermarksOf,
+    HeadOf, ManifestByKey, ManifestByRef, NewestManifest, RetentionPolicyOf, SchemaVersionOfSeen,
+    StorageTargetById, WatermarksOf,
 };
 use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
+use super::plain::json::JsonWriter;
 use super::plain::{Plain, Planner, Step, Written};
 use super::reference::{ManifestRefInput, is_text};
 use super::retention_policy::{EffectiveRetentionPolicy, RetentionPolicy};
@@ -30,14 +31,29 @@ use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
 use super::watermark::Watermark;
 use crate::store::ManifestRef;
+use crate::store::dataset::DatasetState;
 
 /// A named series of versions.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dataset(pub Model);
+pub struct Dataset {
+    /// Its row.
+    pub model: Model,
+    /// Its head as it was when the row was read; none where it was not read along, as after a mutation.
+    head: Option<Arc<Head>>,
+}
 
 impl From<Model> for Dataset {
     fn from(model: Model) -> Self {
-        Self(model)
+        Self { model, head: None }
+    }
+}
+
+impl From<DatasetState> for Dataset {
+    fn from(state: DatasetState) -> Self {
+        Self {
+            model: state.dataset,
+            head: state.head.map(Arc::new),
+        }
     }
 }
 
@@ -46,40 +62,79 @@ impl Listed for Dataset {
     type Position = String;
 
     fn position(&self) -> String {
-        self.0.slug.clone()
+        self.model.slug.clone()
     }
 }
 
 impl Dataset {
     fn global_id(&self) -> GlobalId {
-        GlobalId::Dataset(self.0.id)
+        GlobalId::Dataset(self.model.id)
     }
 
     async fn head(&self, ctx: &Context<'_>) -> Result<Arc<Head>> {
-        ctx.loaders().expect(HeadOf(self.0.id)).await
+        match &self.head {
+            Some(head) => Ok(head.clone()),
+            None => ctx.loaders().expect(HeadOf(self.model.id)).await,
+        }
     }
 }
 
+/// The newest schema version, if there is one.
+fn newest_schema_version(head: &Head) -> Option<SchemaVersionOfSeen> {
+    (head.latest_schema_version > 0)
+        .then_some(SchemaVersionOfSeen((head.dataset_id, head.latest_schema_version)))
+}
+
+/// The newest version, if there is one.
+fn newest_manifest(head: &Head) -> Option<NewestManifest> {
+    (head.latest_version > 0).then_some(NewestManifest((head.dataset_id, head.latest_version)))
+}
+
 impl Plain for Dataset {
-    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |dataset, json| json.id(dataset.global_id()),
-            "slug" => |dataset, json| json.value(&dataset.0.slug),
-            "name" => |dataset, json| json.value(&dataset.0.name),
-            "description" => |dataset, json| json.value(&dataset.0.description),
-            "status" => |dataset, json| json.one_of(DatasetStatus::from(dataset.0.status)),
-            "writeFormat" => |dataset, json| json.one_of(FileFormat::from(dataset.0.write_format)),
-            "compatibility" => |dataset, json| json.one_of(CompatibilityMode::from(dataset.0.compatibility)),
-            "metadata" => |dataset, json| json.value(&dataset.0.metadata),
-            "revision" => |dataset, json| json.value(&dataset.0.revision),
-            "archiveReason" => |dataset, json| json.value(&dataset.0.archive_reason),
-            "createdAt" => |dataset, json| json.instant(dataset.0.created_at),
-            "updatedAt" => |dataset, json| json.instant(dataset.0.updated_at),
+            "slug" => |dataset, json| json.value(&dataset.model.slug),
+            "name" => |dataset, json| json.value(&dataset.model.name),
+            "description" => |dataset, json| json.value(&dataset.model.description),
+            "status" => |dataset, json| json.one_of(DatasetStatus::from(dataset.model.status)),
+            "writeFormat" => |dataset, json| json.one_of(FileFormat::from(dataset.model.write_format)),
+            "compatibility" => {
+                |dataset, json| json.one_of(CompatibilityMode::from(dataset.model.compatibility))
+            }
+            "metadata" => |dataset, json| json.value(&dataset.model.metadata),
+            "revision" => |dataset, json| json.value(&dataset.model.revision),
+            "archiveReason" => |dataset, json| json.value(&dataset.model.archive_reason),
+            "createdAt" => |dataset, json| json.instant(dataset.model.created_at),
+            "updatedAt" => |dataset, json| json.instant(dataset.model.updated_at),
+            "lastPublishedAt" => |dataset, json| {
+                let head = dataset.head.as_ref();
+                json.optional(head.and_then(|head| head.last_published_at), JsonWriter::instant);
+            },
+            "defaultStorageTarget" => {
+                let key = |dataset: &Self| dataset.model.default_storage_target_id.map(StorageTargetById);
+                return planner.expected(field, key);
+            }
+            "retentionPolicy" => {
+                return planner.found(field, |dataset: &Self| Some(RetentionPolicyOf(dataset.model.id)));
+            }
+            "schemaVersion" if field.arguments.is_empty() => {
+                return planner.found(field, |dataset: &Self| {
+                    newest_schema_version(dataset.head.as_deref()?)
+                });
+            }
+            "manifest" if field.arguments.is_empty() => {
+                return planner.found(field, |dataset: &Self| newest_manifest(dataset.head.as_deref()?));
+            }
             _ => return None,
         }))
+    }
+
+    fn is_whole(&self) -> bool {
+        self.head.is_some()
     }
 }
 
@@ -93,67 +148,67 @@ impl Dataset {
 
     /// The slug, unique in the catalog, in lower case.
     async fn slug(&self) -> &str {
-        &self.0.slug
+        &self.model.slug
     }
 
     /// The name for people.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.model.name
     }
 
     /// What people should know about it.
     async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+        self.model.description.as_deref()
     }
 
     /// Whether it takes publishes.
     async fn status(&self) -> DatasetStatus {
-        self.0.status.into()
+        self.model.status.into()
     }
 
     /// The format that writers should use, and that a file has when its publisher names none.
     async fn write_format(&self) -> FileFormat {
-        self.0.write_format.into()
+        self.model.write_format.into()
     }
 
     /// Which changes of its fields it accepts.
     async fn compatibility(&self) -> CompatibilityMode {
-        self.0.compatibility.into()
+        self.model.compatibility.into()
     }
 
     /// Any one of these scopes lets a caller read it. Null: the global scope does.
     async fn read_scopes(&self) -> Option<Vec<&str>> {
-        self.0.read_scopes.as_ref().map(texts)
+        self.model.read_scopes.as_ref().map(texts)
     }
 
     /// Any one of these scopes lets a caller write it. Null: the global scope does.
     async fn write_scopes(&self) -> Option<Vec<&str>> {
-        self.0.write_scopes.as_ref().map(texts)
+        self.model.write_scopes.as_ref().map(texts)
     }
 
     /// Free metadata, an object.
     async fn metadata(&self) -> Json {
-        Json(self.0.metadata.clone())
+        Json(self.model.metadata.clone())
     }
 
     /// Counts its changes, from 1. State it as `expectedRevision` to change only what you have seen.
     async fn revision(&self) -> i32 {
-        self.0.revision
+        self.model.revision
     }
 
     /// Why it was archived.
     async fn archive_reason(&self) -> Option<&str> {
-        self.0.archive_reason.as_deref()
+        self.model.archive_reason.as_deref()
     }
 
     /// When it was created.
     async fn created_at(&self) -> DateTime {
-        self.0.created_at.into()
+        self.model.created_at.into()
     }
 
     /// When it was last changed. Publishing does not change it: see `lastPublishedAt`.
     async fn updated_at(&self) -> DateTime {
-        self.0.updated_at.into()
+        self.model.updated_at.into()
     }
 
     /// When its current version was published; null before the first.
@@ -168,7 +223,7 @@ impl Dataset {
 
     /// The storage target of files whose publisher names none.
     async fn default_storage_target(&self, ctx: &Context<'_>) -> Result<Option<Written<Arc<StorageTarget>>>> {
-        match self.0.default_storage_target_id {
+        match self.model.default_storage_target_id {
             Some(id) => Ok(Some(Written(ctx.loaders().expect(StorageTargetById(id)).await?))),
             None => Ok(None),
         }
@@ -180,15 +235,14 @@ impl Dataset {
         ctx: &Context<'_>,
         #[graphql(desc = "Its number; the newest one when omitted.")] version: Option<i32>,
     ) -> Result<Option<Written<Arc<SchemaVersion>>>> {
-        let found = match version {
-            Some(version) => {
-                ctx.loaders()
-                    .load(SchemaVersionByKey((self.0.id, version)))
-                    .await?
-            }
-            None => ctx.loaders().load(LatestSchemaVersionOf(self.0.id)).await?,
+        let key = match version {
+            Some(version) => Some(SchemaVersionOfSeen((self.model.id, version))),
+            None => newest_schema_version(&*self.head(ctx).await?),
         };
-        Ok(found.map(Written))
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        Ok(ctx.loaders().load(key).await?.map(Written))
     }
 
     /// The schema versions, newest first.
@@ -201,7 +255,7 @@ impl Dataset {
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<SchemaVersion>> {
-        let list = List::of("schemaVersions", self.0.id);
+        let list = List::of("schemaVersions", self.model.id);
         let page = PageArgs {
             first,
             after,
@@ -209,13 +263,13 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(self.0.id, SchemaVersions(page.clone()));
+        let asked = Asked::new(self.model.id, SchemaVersions(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(
             list,
             page,
             rows,
-            Count::SchemaVersions(self.0.id),
+            Count::SchemaVersions(self.model.id),
         ))
     }
 
@@ -226,12 +280,17 @@ impl Dataset {
         #[graphql(desc = "Which one; the current one when omitted.")] by: Option<ManifestRefInput>,
     ) -> Result<Option<Written<Arc<Manifest>>>> {
         let found = match by.map(ManifestRefInput::into_store) {
-            None => ctx.loaders().load(CurrentManifestOf(self.0.id)).await?,
+            None => match newest_manifest(&*self.head(ctx).await?) {
+                Some(newest) => ctx.loaders().load(newest).await?,
+                None => None,
+            },
             Some(ManifestRef::Version(version)) => {
-                ctx.loaders().load(ManifestByKey((self.0.id, version))).await?
+                ctx.loaders()
+                    .load(ManifestByKey((self.model.id, version)))
+                    .await?
             }
             Some(ManifestRef::Snapshot(name)) if !is_text(&name) => None,
-            Some(by) => ctx.loaders().load(ManifestByRef((self.0.id, by))).await?,
+            Some(by) => ctx.loaders().load(ManifestByRef((self.model.id, by))).await?,
         };
         Ok(found.map(Written))
     }
@@ -246,7 +305,7 @@ impl Dataset {
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Manifest>> {
-        let list = List::of("manifests", self.0.id);
+        let list = List::of("manifests", self.model.id);
         let page = PageArgs {
             first,
             after,
@@ -254,9 +313,9 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(self.0.id, Manifests(page.clone()));
+        let asked = Asked::new(self.model.id, Manifests(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
-        Ok(Connection::new(list, page, rows, Count::Manifests(self.0.id)))
+        Ok(Connection::new(list, page, rows, Count::Manifests(self.model.id)))
     }
 
     /// The named pins of its versions, by name.
@@ -266,16 +325,16 @@ impl Dataset {
         #[graphql(desc = "At most so many, up to 100; 50 when omitted.")] first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Snapshot>> {
-        let list = List::of("snapshots", self.0.id);
+        let list = List::of("snapshots", self.model.id);
         let page = PageArgs::forwards(first, after).page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(self.0.id, Snapshots(page.clone()));
+        let asked = Asked::new(self.model.id, Snapshots(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
-        Ok(Connection::new(list, page, rows, Count::Snapshots(self.0.id)))
+        Ok(Connection::new(list, page, rows, Count::Snapshots(self.model.id)))
     }
 
     /// The policy of its own, what it keeps and for how long; null when it has none.
     async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Written<Arc<RetentionPolicy>>>> {
-        let found = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        let found = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
         Ok(found.map(Written))
     }
 
@@ -290,13 +349,13 @@ impl Dataset {
     ) -> Result<RetentionPreview> {
         let rules = policy.map(RetentionRulesInput::into_store);
         let at = at.map(|at| at.0);
-        let preview = ctx.store().retention_preview(self.0.id, rules, at).await?;
+        let preview = ctx.store().retention_preview(self.model.id, rules, at).await?;
         Ok(RetentionPreview(preview))
     }
 
     /// What it keeps, and for how long, by its own policy or by the gateway's default.
     async fn effective_retention_policy(&self, ctx: &Context<'_>) -> Result<EffectiveRetentionPolicy> {
-        let policy = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        let policy = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
         let effective = ctx
             .store()
             .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
@@ -309,7 +368,7 @@ impl Dataset {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<Option<ColdStorageDue>> {
-        let policy = ctx.loaders().load(RetentionPolicyOf(self.0.id)).await?;
+        let policy = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
         let effective = ctx
             .store()
             .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
@@ -322,7 +381,7 @@ impl Dataset {
     async fn watermarks(&self, ctx: &Context<'_>) -> Result<Arc<Vec<Watermark>>> {
         Ok(ctx
             .loaders()
-            .load(WatermarksOf(self.0.id))
+            .load(WatermarksOf(self.model.id))
             .await?
             .unwrap_or_default())
     }

@@ -9,9 +9,11 @@ use super::context::ContextExt;
 use super::dataset::Dataset;
 use super::enums::{DatasetOrder, DatasetStatus};
 use super::error::{Error, Result};
+use super::keys::{DatasetById, DatasetBySlug};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::reference::{DatasetRefInput, StorageTargetRefInput, is_text};
-use crate::store;
+use crate::model::naming;
+use crate::store::{self, DatasetRef};
 
 /// Which datasets a list holds. Everything stated must hold.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -45,6 +47,14 @@ impl DatasetFilterInput {
     }
 }
 
+/// The dataset with this slug; what cannot be a slug names none.
+pub async fn by_slug(ctx: &Context<'_>, slug: &str) -> Result<Option<Arc<Dataset>>> {
+    match naming::slug(slug) {
+        Ok(slug) => ctx.loaders().load(DatasetBySlug(slug)).await,
+        Err(_) => Ok(None),
+    }
+}
+
 /// Queries of datasets.
 #[derive(Debug, Default)]
 pub struct DatasetQuery;
@@ -56,9 +66,12 @@ impl DatasetQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] by: DatasetRefInput,
-    ) -> Result<Option<Dataset>> {
-        let found = ctx.store().dataset_find(&by.into_store()).await?;
-        Ok(found.map(Into::into))
+    ) -> Result<Option<Arc<Dataset>>> {
+        match by.into_store() {
+            DatasetRef::Id(id) => ctx.loaders().load(DatasetById(id)).await,
+            DatasetRef::Slug(slug) => by_slug(ctx, &slug).await,
+            DatasetRef::Unknown(_) => Ok(None),
+        }
     }
 
     /// The datasets, by slug. Archived ones are left out unless the filter asks for them.

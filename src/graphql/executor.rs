@@ -21,6 +21,7 @@ use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Buckets, Rate};
 use super::session::while_identified;
+use super::versions::Versions;
 use super::{Schema, numbers, rate, reading};
 use crate::auth::Requester;
 use crate::metrics::{CacheMetrics, Metrics};
@@ -44,6 +45,7 @@ pub struct Execution {
 pub struct Executor {
     schema: Schema,
     store: Option<Store>,
+    versions: Versions,
     /// The documents that were parsed before.
     parsed: ParsedDocuments,
     metrics: Metrics,
@@ -66,6 +68,7 @@ impl Executor {
         let metrics = store.as_ref().map(|store| store.metrics().clone());
         let metrics = metrics.unwrap_or_default();
         Self {
+            versions: schema.data().cloned().unwrap_or_default(),
             schema,
             store,
             parsed: ParsedDocuments::new(metrics.cache("parsed_documents")),
@@ -123,7 +126,7 @@ impl Executor {
         let schema = self.schema.clone();
         let executed = match self.catalog(&request, &admitted).await {
             Ok(Some(store)) => {
-                let loaders = Loaders::new(store.clone());
+                let loaders = Loaders::new(store.clone(), self.versions.clone());
                 let request = request.data(loaders.clone());
                 let work = Batched::future(loaders, async move { schema.execute(request).await });
                 let executed = self.gate.run(admitted.operation, work).await;
@@ -222,7 +225,8 @@ impl Executor {
     /// Batches for one request, on the catalog as its caller sees it.
     fn loaders(&self, admitted: &Admitted) -> Option<Loaders> {
         let store = self.store.clone()?;
-        Some(Loaders::new(store.as_seen_by(admitted.requester.clone())))
+        let store = store.as_seen_by(admitted.requester.clone());
+        Some(Loaders::new(store, self.versions.clone()))
     }
 }
 

@@ -8,15 +8,14 @@ use async_graphql::{Context, ID, Object};
 
 use super::context::ContextExt;
 use super::dataset::Dataset;
+use super::datasets::by_slug;
 use super::error::Result;
-use super::keys::DatasetBySlug;
 use super::manifest::Manifest;
 use super::node::{Node, load};
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
-use crate::model::naming;
 
 /// Entities by their keys.
 #[derive(Debug, Default)]
@@ -41,10 +40,7 @@ impl EntityQuery {
 
     #[graphql(entity)]
     async fn dataset_by_slug(&self, ctx: &Context<'_>, slug: String) -> Result<Option<Arc<Dataset>>> {
-        match naming::slug(&slug) {
-            Ok(slug) => ctx.loaders().load(DatasetBySlug(slug)).await,
-            Err(_) => Ok(None),
-        }
+        by_slug(ctx, &slug).await
     }
 
     #[graphql(entity)]

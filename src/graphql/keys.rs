@@ -21,6 +21,7 @@ use super::retention_policy::RetentionPolicy;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
+use super::versions::{Lasting, Versions};
 use super::watermark::Watermark;
 use crate::model::duration::IsoDuration;
 use crate::store::diff::DiffKey;
@@ -33,7 +34,7 @@ use crate::store::snapshot::SnapshotKey;
 use crate::store::{self, ManifestRef, Page, Rows, Store};
 
 macro_rules! keys {
-    ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr;)+) => {$(
+    ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr $(, as $lasting:path)?;)+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(pub $inner);
@@ -47,6 +48,16 @@ macro_rules! keys {
                 let found = store.$method(&keys).await?;
                 Ok(found.into_iter().map(|(key, model)| (Self(key), wrap(model))).collect())
             }
+
+            $(
+                fn kept(&self, versions: &Versions) -> Option<$value> {
+                    versions.get(&$lasting(self.0.clone()))
+                }
+
+                fn keep(&self, versions: &Versions, value: &$value) {
+                    versions.keep($lasting(self.0.clone()), value.clone());
+                }
+            )?
         }
     )+};
 }
@@ -66,12 +77,13 @@ keys! {
     HeadOf(DatasetId) => Arc<DatasetHead> = dataset_heads, object;
     /// A schema version of a dataset.
     SchemaVersionByKey(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object;
-    /// The newest schema version of a dataset.
-    LatestSchemaVersionOf(DatasetId) => Arc<SchemaVersion> = schema_versions_latest, object;
+    /// The same, where the caller is known to see the dataset: what is remembered takes less time, which would tell others that it is
+    /// there.
+    SchemaVersionOfSeen(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object, as Lasting::SchemaVersion;
     /// A version of a dataset.
     ManifestByKey(ManifestKey) => Arc<Manifest> = manifests_by_key, object;
-    /// The newest version of a dataset.
-    CurrentManifestOf(DatasetId) => Arc<Manifest> = manifests_current, object;
+    /// The version that the head of a dataset that the caller sees names.
+    NewestManifest(ManifestKey) => Arc<Manifest> = manifests_by_key, object, as Lasting::Newest;
     /// A version of a dataset, by instant or snapshot.
     ManifestByRef((DatasetId, ManifestRef)) => Arc<Manifest> = manifests_resolve, object;
     /// How many manifests used a schema version.

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::error::{Error, Result};
+use super::versions::Versions;
 use crate::metrics::Tally;
 use crate::store::{self, Store};
 
@@ -32,6 +33,14 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// Looks all the keys up at once.
     fn load(store: &Store, keys: Vec<Self>) -> impl Future<Output = store::Result<Found<Self>>> + Send;
+
+    /// What is remembered of it from earlier requests; only what never changes is.
+    fn kept(&self, _: &Versions) -> Option<Self::Value> {
+        None
+    }
+
+    /// Remembers what was found, where it never changes.
+    fn keep(&self, _: &Versions, _: &Self::Value) {}
 }
 
 /// What was found of what was looked up.
@@ -46,6 +55,7 @@ pub struct Loaders(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    versions: Versions,
     batches: Mutex<Batches>,
     pulse: Arc<Pulse>,
 }
@@ -59,10 +69,11 @@ struct Batches {
 }
 
 impl Loaders {
-    /// Batches on `store`.
-    pub fn new(store: Store) -> Self {
+    /// Batches on `store`, for what `versions` has not kept.
+    pub fn new(store: Store, versions: Versions) -> Self {
         Self(Arc::new(Inner {
             store,
+            versions,
             batches: Mutex::default(),
             pulse: Arc::default(),
         }))
@@ -75,14 +86,51 @@ impl Loaders {
 
     /// What `key` names, if there is such a thing.
     pub async fn load<K: Key>(&self, key: K) -> Result<Option<K::Value>> {
-        let answer = self.join(key.clone());
-        Ok(answer.await?.get(&key).cloned())
+        if let Some(kept) = key.kept(&self.0.versions) {
+            return Ok(Some(kept));
+        }
+        let answer = self.join([key.clone()]).await?;
+        let found = answer.get(&key);
+        found.inspect(|found| key.keep(&self.0.versions, found));
+        Ok(found.cloned())
+    }
+
+    /// What these keys name, as far as there is such a thing.
+    pub async fn load_all<K: Key>(&self, mut keys: HashSet<K>) -> Result<Found<K>> {
+        let mut found = Found::<K>::with_capacity(keys.len());
+        keys.retain(|key| match key.kept(&self.0.versions) {
+            Some(kept) => {
+                found.insert(key.clone(), kept);
+                false
+            }
+            None => true,
+        });
+        if keys.is_empty() {
+            return Ok(found);
+        }
+        let answer = self.join(keys.iter().cloned()).await?;
+        for key in keys {
+            if let Some(value) = answer.get(&key) {
+                key.keep(&self.0.versions, value);
+                found.insert(key, value.clone());
+            }
+        }
+        Ok(found)
     }
 
     /// What `key` names, where the catalog itself says that it is there.
     pub async fn expect<K: Key>(&self, key: K) -> Result<K::Value> {
-        let found = self.load(key).await?;
-        found.ok_or_else(|| Error::internal(&format!("{} finds nothing", std::any::type_name::<K>())))
+        self.load(key).await?.ok_or_else(missing::<K>)
+    }
+
+    /// What these keys name, where the catalog itself says that all are there.
+    pub async fn expect_all<K: Key>(&self, keys: HashSet<K>) -> Result<Found<K>> {
+        let expected = keys.len();
+        let found = self.load_all(keys).await?;
+        match found.len() == expected {
+            true => Ok(found),
+            false => Err(missing::<K>()),
+        }
     }
 
     /// What tells the request that a batch is answered.
@@ -110,8 +158,8 @@ impl Loaders {
         }
     }
 
-    /// Adds a key to the open batch of its type.
-    fn join<K: Key>(&self, key: K) -> Answer<K> {
+    /// Adds keys to the open batch of their type.
+    fn join<K: Key>(&self, keys: impl IntoIterator<Item = K>) -> Answer<K> {
         let mut batches = self.batches();
         let open = batches
             .open
@@ -119,7 +167,7 @@ impl Loaders {
             .or_insert_with(|| Box::new(Batch::<K>::new()));
         match open.as_any().downcast_mut::<Batch<K>>() {
             Some(batch) => {
-                batch.keys.insert(key);
+                batch.keys.extend(keys);
                 batch.answer.clone()
             }
             None => unreachable!("a batch is kept under the type of its keys"),
@@ -130,6 +178,10 @@ impl Loaders {
         // Nothing panics while the lock is held.
         self.0.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn missing<K: Key>() -> Error {
+    Error::internal(&format!("{} finds nothing", std::any::type_name::<K>()))
 }
 
 /// A batch that still takes keys.
@@ -253,7 +305,10 @@ mod tests {
 
     fn loaders() -> Loaders {
         let connections = Connections::new(DatabaseConnection::default(), DatabaseConnection::default());
-        Loaders::new(Store::new(connections, Arc::new(SystemClock)))
+        Loaders::new(
+            Store::new(connections, Arc::new(SystemClock)),
+            Versions::default(),
+        )
     }
 
     async fn run<T: Send + 'static>(

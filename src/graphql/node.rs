@@ -92,7 +92,7 @@ pub(super) async fn load(loaders: &Loaders, id: &ID) -> Result<Option<Node>> {
         // A draft is its authors' until it is published.
         GlobalId::ManifestDraft(dataset, id) => load_of(loaders, dataset, DraftByKey((dataset, id)))
             .await?
-            .filter(|(dataset, _)| loaders.store().viewer().may_write(own_scopes(&dataset.0)))
+            .filter(|(dataset, _)| loaders.store().viewer().may_write(own_scopes(&dataset.model)))
             .map(|(_, found)| Node::ManifestDraft(found)),
         GlobalId::ApiToken(id) => loaders.load(ApiTokenById(id)).await?.map(Node::ApiToken),
         GlobalId::AuditEvent(id) => loaders.load(AuditEventById(id)).await?.map(Node::AuditEvent),

@@ -13,6 +13,7 @@ use super::manifest::Manifest;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
+use super::versions::{Lasting, Versions};
 use crate::store::diff::Side;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionFilter, PartitionPosition, PartitionQuery, Pruning};
@@ -32,6 +33,14 @@ pub trait Question: Clone + Debug + Eq + Hash + Send + Sync + 'static {
         store: &Store,
         parents: &[Self::Parent],
     ) -> impl Future<Output = store::Result<HashMap<Self::Parent, Self::Answer>>> + Send;
+
+    /// What is remembered of the answer from earlier requests.
+    fn kept(&self, _: &Versions, _: &Self::Parent) -> Option<Arc<Self::Answer>> {
+        None
+    }
+
+    /// Remembers the answer, where it never changes.
+    fn keep(&self, _: &Versions, _: &Self::Parent, _: &Arc<Self::Answer>) {}
 }
 
 /// A question and of what it is asked.
@@ -79,6 +88,14 @@ impl<Q: Question> Key for Asked<Q> {
         }
         Ok(found)
     }
+
+    fn kept(&self, versions: &Versions) -> Option<Self::Value> {
+        self.question.kept(versions, &self.parent)
+    }
+
+    fn keep(&self, versions: &Versions, answer: &Self::Value) {
+        self.question.keep(versions, &self.parent, answer);
+    }
 }
 
 macro_rules! questions {
@@ -116,7 +133,12 @@ questions! {
 
 /// A page of the files of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Files(pub PartitionQuery);
+pub struct Files {
+    /// Which ones.
+    pub query: PartitionQuery,
+    /// Whether the answer never changes.
+    pub is_lasting: bool,
+}
 
 impl Question for Files {
     type Parent = ManifestKey;
@@ -127,13 +149,24 @@ impl Question for Files {
         store: &Store,
         parents: &[ManifestKey],
     ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
-        let pages = store.partition_pages(parents, &self.0).await?;
-        let columns = self.0.columns;
+        let pages = store.partition_pages(parents, &self.query).await?;
+        let columns = self.query.columns;
         let wrap = |model| Partition { model, columns };
         Ok(pages
             .into_iter()
             .map(|(parent, rows)| (parent, rows.map(wrap)))
             .collect())
+    }
+
+    fn kept(&self, versions: &Versions, version: &ManifestKey) -> Option<Arc<Rows<Partition>>> {
+        let what = Lasting::Files(*version, self.query.clone());
+        self.is_lasting.then(|| versions.get(&what))?
+    }
+
+    fn keep(&self, versions: &Versions, version: &ManifestKey, files: &Arc<Rows<Partition>>) {
+        if self.is_lasting {
+            versions.keep(Lasting::Files(*version, self.query.clone()), files.clone());
+        }
     }
 }
 

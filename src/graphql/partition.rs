@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object};
-use timestore_entity::ids::StorageTargetId;
 use timestore_entity::partition::Model;
 
 use super::context::ContextExt;
@@ -46,9 +45,11 @@ impl Partition {
     }
 
     async fn storage_target(&self, ctx: &Context<'_>) -> Result<Arc<StorageTarget>> {
-        ctx.loaders()
-            .expect(StorageTargetById(self.model.storage_target_id))
-            .await
+        ctx.loaders().expect(self.lies_on()).await
+    }
+
+    fn lies_on(&self) -> StorageTargetById {
+        StorageTargetById(self.model.storage_target_id)
     }
 
     /// The file with all its columns, read now where they were not read with it.
@@ -83,18 +84,16 @@ impl Plain for Partition {
             "checksum" => |file, json| json.value(&file.model.checksum),
             "ingestionSignature" => |file, json| json.value(&file.model.ingestion_signature),
             "metadata" => |file, json| json.value(&file.model.metadata),
-            "storageTarget" => return planner.target(field),
+            "storageTarget" => return planner.expected(field, |file| Some(Self::lies_on(file))),
             "uri" => {
-                return Some(Step::OfTarget(|file, target, json| {
-                    json.value(&join_uri(&target.0.base_uri, &file.model.file_path));
-                }));
+                return Some(
+                    planner.scalar_of(Self::lies_on, |file, target: &StorageTarget, json| {
+                        json.value(&join_uri(&target.0.base_uri, &file.model.file_path));
+                    }),
+                );
             }
             _ => return None,
         }))
-    }
-
-    fn storage_target_id(&self) -> Option<StorageTargetId> {
-        Some(self.model.storage_target_id)
     }
 }
 

@@ -8,7 +8,7 @@ use async_graphql::parser::types::Field;
 use async_graphql::{Context, Object};
 use serde::{Deserialize, Serialize};
 use timestore_entity::Timestamp;
-use timestore_entity::ids::{PartitionId, StorageTargetId};
+use timestore_entity::ids::PartitionId;
 use uuid::Uuid;
 
 use super::connection::to_int;
@@ -104,26 +104,20 @@ fn wants_rows(ctx: &Context<'_>) -> bool {
         .any(|field| ctx.look_ahead().field(field).exists())
 }
 
-/// A page of the files of a version, from memory where it was read before.
+/// A page of the files of a version.
 async fn files(
     ctx: &Context<'_>,
     manifest: &Manifest,
     version: ManifestKey,
     query: PartitionQuery,
 ) -> Result<Arc<Rows<Partition>>> {
-    // Of an earlier version, which a cursor pins, nobody has looked whether it has expired; and one column changes later.
-    let may_be_kept = version == manifest.key() && !wants(ctx, "removedIn");
-    if may_be_kept && let Some(page) = ctx.versions().get(version, &query) {
-        return Ok(page);
-    }
-    let asked = Asked::new(version, Files(query.clone()));
-    let Some(page) = ctx.loaders().load(asked).await? else {
-        return Ok(Arc::default());
+    let files = Files {
+        query,
+        // Of an earlier version, which a cursor pins, nobody has looked whether it has expired; and one column changes later.
+        is_lasting: version == manifest.key() && !wants(ctx, "removedIn"),
     };
-    if may_be_kept {
-        ctx.versions().keep(version, query, page.clone());
-    }
-    Ok(page)
+    let page = ctx.loaders().load(Asked::new(version, files)).await?;
+    Ok(page.unwrap_or_default())
 }
 
 /// Whether a field of the files is asked for.
@@ -355,8 +349,8 @@ impl Plain for PartitionEdge<'_> {
         }
     }
 
-    fn storage_target_id(&self) -> Option<StorageTargetId> {
-        self.node.storage_target_id()
+    fn is_whole(&self) -> bool {
+        self.node.is_whole()
     }
 }
 

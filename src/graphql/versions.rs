@@ -1,68 +1,116 @@
-//! Pages of the files of versions, kept in memory: a published version never changes.
+//! What never changes about published versions, kept in memory: pages of their files, manifests, schema versions.
 //!
-//! A page is looked for by the version, the filter, the position and the columns. Whether the caller may see the dataset, and
-//! whether the version has expired, is found out before, in the database.
+//! Whether the caller may see the dataset, and whether the version has expired, is found out before, in the database.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::Value as Json;
 
+use super::manifest::Manifest;
 use super::partition::Partition;
+use super::schema_version::SchemaVersion;
 use crate::metrics::CacheMetrics;
 use crate::store::Rows;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::PartitionQuery;
+use crate::store::schema_version::SchemaVersionKey;
 
-/// How much memory pages take unless told otherwise, in bytes.
+/// How much memory is taken unless told otherwise, in bytes.
 pub const MEMORY: u64 = 64 << 20;
 
-/// A page of files, by the version and the question.
-type Pages = Cache<(ManifestKey, PartitionQuery), Arc<Rows<Partition>>, Bytes>;
+/// What never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lasting {
+    /// A page of the files of a version that has not expired.
+    Files(ManifestKey, PartitionQuery),
+    /// A version while it is the newest one of its dataset: it cannot expire.
+    Newest(ManifestKey),
+    /// A schema version.
+    SchemaVersion(SchemaVersionKey),
+}
 
-/// Pages of versions that were read before. Cheap to clone.
+/// What takes memory.
+pub trait Weighed: Any + Send + Sync {
+    /// How much, about, in bytes.
+    fn weight(&self) -> usize;
+}
+
 #[derive(Clone)]
+struct Kept {
+    value: Arc<dyn Any + Send + Sync>,
+    weight: usize,
+}
+
+/// What was read of versions before. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Versions {
-    /// None where none are kept.
-    pages: Option<Arc<Pages>>,
+    /// None where nothing is kept.
+    kept: Option<Arc<Cache<Lasting, Kept, Bytes>>>,
     metrics: CacheMetrics,
 }
 
 impl Versions {
-    /// Pages that take about so many bytes; none are kept where that is 0.
+    /// What takes about so many bytes; nothing is kept where that is 0.
     pub fn new(bytes: u64, metrics: CacheMetrics) -> Self {
-        /// What a page usually weighs.
-        const USUAL: u64 = 32 << 10;
-        let pages = usize::try_from(bytes / USUAL).ok().filter(|_| bytes > 0);
-        let pages = pages.map(|pages| Arc::new(Cache::with_weighter(pages, bytes, Bytes)));
-        Self { pages, metrics }
+        /// What is kept usually weighs so much.
+        const USUAL: u64 = 16 << 10;
+        let values = usize::try_from(bytes / USUAL).ok().filter(|_| bytes > 0);
+        let kept = values.map(|values| Arc::new(Cache::with_weighter(values, bytes, Bytes)));
+        Self { kept, metrics }
     }
 
-    /// The page that was kept.
-    pub fn get(&self, version: ManifestKey, query: &PartitionQuery) -> Option<Arc<Rows<Partition>>> {
-        let found = self.pages.as_ref()?.get(&(version, query.clone()));
+    /// What is kept of it.
+    pub fn get<T: Weighed>(&self, what: &Lasting) -> Option<Arc<T>> {
+        let found = self.kept.as_ref()?.get(what);
         self.metrics.looked_up(found.is_some());
-        found
+        found?.value.downcast().ok()
     }
 
-    /// Keeps a page.
-    pub fn keep(&self, version: ManifestKey, query: PartitionQuery, page: Arc<Rows<Partition>>) {
-        if let Some(pages) = &self.pages {
-            pages.insert((version, query), page);
-            self.metrics.holds(pages.weight());
+    /// Keeps it, where there is room.
+    pub fn keep<T: Weighed>(&self, what: Lasting, value: Arc<T>) {
+        if let Some(kept) = &self.kept {
+            let weight = value.weight();
+            kept.insert(what, Kept { value, weight });
+            self.metrics.holds(kept.weight());
         }
     }
 }
 
-/// Weighs a page in bytes, roughly.
+/// Weighs in bytes, roughly.
 #[derive(Clone, Copy, Debug)]
 struct Bytes;
 
-impl Weighter<(ManifestKey, PartitionQuery), Arc<Rows<Partition>>> for Bytes {
-    fn weight(&self, key: &(ManifestKey, PartitionQuery), page: &Arc<Rows<Partition>>) -> u64 {
-        let rows: usize = page.rows.iter().map(weight).sum();
-        (size_of_val(key) + rows) as u64 + 256
+impl Weighter<Lasting, Kept> for Bytes {
+    fn weight(&self, what: &Lasting, kept: &Kept) -> u64 {
+        (size_of_val(what) + kept.weight) as u64 + 256
+    }
+}
+
+impl Weighed for Rows<Partition> {
+    fn weight(&self) -> usize {
+        self.rows.iter().map(weight).sum()
+    }
+}
+
+impl Weighed for Manifest {
+    fn weight(&self) -> usize {
+        size_of_val(self) + json_weight(&self.0.summary) + json_weight(&self.0.metadata)
+    }
+}
+
+impl Weighed for SchemaVersion {
+    fn weight(&self) -> usize {
+        let fields = self.0.fields.0.iter();
+        let texts = fields.map(|field| {
+            let texts = [&field.native_type, &field.description, &field.unit];
+            size_of_val(field)
+                + field.name.len()
+                + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        });
+        size_of_val(self) + self.0.description.as_ref().map_or(0, String::len) + texts.sum::<usize>()
     }
 }
 

@@ -29,7 +29,8 @@ impl Lifecycle<'_> {
             let datasets = self
                 .store
                 .dataset_page(&DatasetFilter::default(), false, &page)
-                .await?;
+                .await?
+                .map(|state| state.dataset);
             for dataset in &datasets.rows {
                 if progress.is_over() {
                     return Ok(());

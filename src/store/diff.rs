@@ -57,7 +57,7 @@ impl Store {
             Side::Removed => "child.removed_version = parent.version",
         };
         let mut files = Vec::new();
-        for Relation { from, mut sql } in scope.relations(&self.reader) {
+        for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let (mut conditions, direction) = position(&mut sql, page);
             conditions.push(format!("child.dataset_id = parent.dataset_id and {own}"));
             let limit = sql.bind(i64::from(page.limit) + 1);

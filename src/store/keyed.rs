@@ -2,15 +2,33 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, Value};
 use timestore_entity::ids::DatasetId;
 use uuid::Uuid;
 
-use super::backend::{Column, FirstOfEach, Relation, first_of_each, in_relation, relations};
+use super::backend::{
+    ByPlace, Column, FirstOfEach, Relation, columns_of, first_of_each, in_relation, relations,
+};
 use super::{Page, Result, Rows};
 
+/// The rows of `table` whose `column` is among `ids`.
+pub(super) async fn rows_by<M: ByPlace>(
+    connection: &impl ConnectionTrait,
+    table: &str,
+    column: &'static str,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<Vec<M>> {
+    rows_in(
+        connection,
+        table,
+        column,
+        vec![(column, Column::Uuid(ids.collect()))],
+    )
+    .await
+}
+
 /// The rows of `table` whose `(dataset_id, {number})` is among `keys`.
-pub(super) async fn rows_by_number<M: FromQueryResult>(
+pub(super) async fn rows_by_number<M: ByPlace>(
     connection: &impl ConnectionTrait,
     table: &str,
     number: &str,
@@ -30,7 +48,7 @@ pub(super) async fn rows_by_number<M: FromQueryResult>(
 }
 
 /// The rows of `table` whose `(dataset_id, id)` is among `keys`.
-pub(super) async fn rows_by_id<M: FromQueryResult>(
+pub(super) async fn rows_by_id<M: ByPlace>(
     connection: &impl ConnectionTrait,
     table: &str,
     keys: impl Iterator<Item = (DatasetId, Uuid)>,
@@ -40,7 +58,7 @@ pub(super) async fn rows_by_id<M: FromQueryResult>(
     rows_in(connection, table, "(dataset_id, id)", columns).await
 }
 
-async fn rows_in<M: FromQueryResult>(
+async fn rows_in<M: ByPlace>(
     connection: &impl ConnectionTrait,
     table: &str,
     key: &str,
@@ -49,10 +67,11 @@ async fn rows_in<M: FromQueryResult>(
     let mut rows = Vec::new();
     for relation in relations(connection, columns) {
         let text = format!(
-            "select * from timestore.{table} where {}",
+            "select {} from timestore.{table} as own where {}",
+            columns_of::<M>("own"),
             in_relation(key, &relation)
         );
-        rows.extend(relation.sql.all(connection, text).await?);
+        rows.extend(relation.sql.by_place(connection, text).await?);
     }
     Ok(rows)
 }
@@ -68,7 +87,7 @@ pub(super) struct DatasetList {
 }
 
 /// The same page of each dataset's list, in one statement.
-pub(super) async fn pages_by_dataset<M: FromQueryResult, K: Clone + Ord + Into<Value>>(
+pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
     connection: &impl ConnectionTrait,
     list: &DatasetList,
     ids: &[DatasetId],
@@ -77,12 +96,12 @@ pub(super) async fn pages_by_dataset<M: FromQueryResult, K: Clone + Ord + Into<V
 ) -> Result<HashMap<DatasetId, Rows<M>>> {
     let mut found: Vec<M> = Vec::new();
     let ids = Column::Uuid(ids.iter().map(|id| id.0).collect());
-    for Relation { from, mut sql } in relations(connection, vec![("id", ids)]) {
+    for Relation { from, mut sql, .. } in relations(connection, vec![("id", ids)]) {
         let keyset = page.keyset(&mut sql, &format!("child.{}", list.key), list.descending);
         let mut branch = vec!["child.dataset_id = parent.id".to_owned()];
         branch.extend(keyset.conditions);
         let select = FirstOfEach {
-            columns: "child.*",
+            columns: &columns_of::<M>("child"),
             parents: "timestore.datasets as parent",
             of: &format!("parent.id in (select given.id from {from})"),
             children: &format!("timestore.{}", list.table),
@@ -92,7 +111,7 @@ pub(super) async fn pages_by_dataset<M: FromQueryResult, K: Clone + Ord + Into<V
             keeps_childless: false,
         };
         let text = first_of_each(&sql, &select);
-        found.extend(sql.all(connection, text).await?);
+        found.extend(sql.by_place(connection, text).await?);
     }
     Ok(group(page, found, key_of, list.descending))
 }

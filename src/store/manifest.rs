@@ -7,7 +7,7 @@ use timestore_entity::idempotency_record;
 use timestore_entity::ids::DatasetId;
 use timestore_entity::manifest::{Entity, Model as Manifest};
 
-use super::backend::{Column, FirstOfEach, Relation, Sql, first_of_each, in_relation, relations};
+use super::backend::{Column, FirstOfEach, Relation, Sql, columns_of, first_of_each, in_relation, relations};
 use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::keyed::{DatasetList, group, pages_by_dataset, rows_by_number};
 use super::schema_version::SchemaVersionKey;
@@ -90,13 +90,13 @@ impl Store {
         page: &Page<i32>,
     ) -> Result<HashMap<SchemaVersionKey, Rows<Manifest>>> {
         let mut found: Vec<Manifest> = Vec::new();
-        for Relation { from, mut sql } in relations(&self.reader, schema_version_columns(keys)) {
+        for Relation { from, mut sql, .. } in relations(&self.reader, schema_version_columns(keys)) {
             let keyset = page.keyset(&mut sql, "child.version", true);
             let own =
                 "child.dataset_id = parent.dataset_id and child.schema_version = parent.version".to_owned();
             let branch = [vec![own], keyset.conditions].concat().join(" and ");
             let select = FirstOfEach {
-                columns: "child.*",
+                columns: &columns_of::<Manifest>("child"),
                 parents: "timestore.schema_versions as parent",
                 of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
                 children: "timestore.manifests",
@@ -106,7 +106,7 @@ impl Store {
                 keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);
-            found.extend(sql.all::<Manifest>(&self.reader, text).await?);
+            found.extend(sql.by_place::<Manifest>(&self.reader, text).await?);
         }
         let key_of = |row: &Manifest| {
             (

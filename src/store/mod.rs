@@ -34,6 +34,7 @@ pub mod snapshot;
 pub mod storage_target;
 pub mod watermark;
 
+mod columns;
 mod faults;
 mod keyed;
 mod reading;

@@ -155,18 +155,6 @@ impl Store {
             .collect())
     }
 
-    /// The newest schema version of each dataset.
-    pub async fn schema_versions_latest(
-        &self,
-        ids: &[DatasetId],
-    ) -> Result<HashMap<DatasetId, SchemaVersion>> {
-        let pages = self.schema_version_pages(ids, &Page::first(1, None)).await?;
-        Ok(pages
-            .into_iter()
-            .filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row)))
-            .collect())
-    }
-
     /// The same page of each dataset's schema versions, newest first.
     pub async fn schema_version_pages(
         &self,

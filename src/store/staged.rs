@@ -77,7 +77,7 @@ pub(super) async fn staged_duplicates_in_txn(
             skipped.push(Skipped { file_path, reason });
         }
     }
-    for Relation { from, mut sql } in relations(transaction, vec![("id", Column::Uuid(left_out))]) {
+    for Relation { from, mut sql, .. } in relations(transaction, vec![("id", Column::Uuid(left_out))]) {
         let text = format!(
             "delete from timestore.staged_partitions where dataset_id = {} and draft_id = {} and id in (select * from {from})",
             sql.bind(dataset),
@@ -153,7 +153,7 @@ pub(super) async fn staged_earlier_in_txn(
         ),
     ];
     let mut duplicates = Vec::new();
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let (dataset, id) = (sql.bind(draft.dataset_id), sql.bind(draft.id));
         let staged = |same: &str| {
             format!(
@@ -202,7 +202,7 @@ pub(super) async fn stage_removals_in_txn(
 ) -> Result<u64> {
     debug_assert!(ids.len() <= MAX_FILES);
     let mut staged = 0;
-    for Relation { from, mut sql } in relations(
+    for Relation { from, mut sql, .. } in relations(
         transaction,
         vec![("id", Column::Uuid(ids.iter().map(|id| id.0).collect()))],
     ) {

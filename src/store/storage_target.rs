@@ -16,6 +16,7 @@ use timestore_entity::storage_target::{ActiveModel, Column, Entity, Model as Sto
 use super::access::check_holds;
 use super::backend::Sql;
 use super::faults::Faults;
+use super::keyed::rows_by;
 use super::trail::Trail;
 use super::{Fault, FaultKind, Page, Result, Rows, StorageTargetRef, Store, StoreError, backend};
 use crate::auth::{Requester, Scope};
@@ -128,10 +129,8 @@ impl Store {
         &self,
         ids: &[StorageTargetId],
     ) -> Result<HashMap<StorageTargetId, StorageTarget>> {
-        let targets = Entity::find()
-            .filter(Column::Id.is_in(ids.iter().copied()))
-            .all(&self.reader)
-            .await?;
+        let targets: Vec<StorageTarget> =
+            rows_by(&self.reader, "storage_targets", "id", ids.iter().map(|id| id.0)).await?;
         Ok(targets.into_iter().map(|target| (target.id, target)).collect())
     }
 

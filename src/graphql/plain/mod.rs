@@ -1,14 +1,15 @@
 //! Plain objects, written straight as JSON.
 //!
 //! async-graphql resolves each field of each object in a future of its own, and collects the values in maps: some 3,600
-//! instructions a scalar. Where a selection asks only for what an object holds itself, a [`Plan`] is made of it once, and each
-//! object is written to a buffer, which the answer carries as `Value::Binary` until [`json::to_json`] splices it in. Any other
-//! selection is resolved as usual, and so is all of a request that asks for one object in several places of a selection, whose
-//! answers would have to be merged.
+//! instructions a scalar. Where a selection asks only for what an object holds itself, or for plain objects that loaders find by
+//! it, a [`Plan`] is made of it once, the look-ups of all objects are made together, and each object is written to a buffer. The
+//! answer carries it as `Value::Binary` until [`json::to_json`] splices it in. Any other selection is resolved as usual, and so is
+//! all of a request that asks for one object in several places of a selection, whose answers would have to be merged.
 
 pub mod json;
 mod merges;
 mod plan;
+mod step;
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -16,41 +17,33 @@ use std::ops::Deref;
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
-use futures_util::future::try_join_all;
-use timestore_entity::ids::StorageTargetId;
 
 use self::json::JsonWriter;
 pub use self::merges::merges;
-pub use self::plan::{Plain, Plan, Planner, Step, Targets};
-use super::error::Result;
-use super::keys::StorageTargetById;
-use super::loader::Loaders;
+pub use self::plan::{Plain, Planner};
+use self::plan::{Plan, Prepared};
+pub use self::step::Step;
 
 /// In the data of a request: everything is resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Resolved;
 
-/// The plan for what a field selects, where it has one.
-fn plan<'p, T: Plain + 'p>(ctx: &ContextSelectionSet<'_>) -> Option<Plan<'p, T>> {
-    if ctx.data_opt::<Resolved>().is_some() {
+/// These objects as JSON, where they have a plan; none where they must be resolved.
+///
+/// What a look-up of a plan could not find is resolved too: each object says by itself what went wrong.
+async fn written<T: Plain + Sync>(
+    ctx: &ContextSelectionSet<'_>,
+    objects: &[&T],
+    write: impl FnOnce(Prepared<'_, '_, T>, &mut JsonWriter),
+) -> Option<Value> {
+    if ctx.data_opt::<Resolved>().is_some() || objects.iter().any(|object| !object.is_whole()) {
         return None;
     }
-    Planner::new(ctx).plan(&ctx.item.node)
-}
-
-/// The storage targets that objects lie on.
-async fn targets_of<T: Plain>(ctx: &ContextSelectionSet<'_>, objects: &[T]) -> Result<Targets> {
-    let mut ids: Vec<StorageTargetId> = Vec::new();
-    for id in objects.iter().filter_map(T::storage_target_id) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    let loaders: &Loaders = ctx.data_unchecked();
-    let found = ids
-        .iter()
-        .map(async |&id| Ok((id, loaders.expect(StorageTargetById(id)).await?)));
-    try_join_all(found).await.map(Targets)
+    let plan: Plan<'_, T> = Planner::new(ctx).plan(&ctx.item.node)?;
+    let prepared = plan.prepare(ctx.data_unchecked(), objects).await.ok()?;
+    let mut json = JsonWriter::default();
+    write(prepared, &mut json);
+    Some(Value::Binary(json.into_bytes().into()))
 }
 
 /// An object that is written where it can be, and resolved otherwise.
@@ -59,7 +52,7 @@ pub struct Written<P>(pub P);
 
 impl<P> OutputType for Written<P>
 where
-    P: Deref<Target: Plain> + OutputType,
+    P: Deref<Target: Plain + Sync> + OutputType,
 {
     fn type_name() -> Cow<'static, str> {
         P::type_name()
@@ -74,13 +67,10 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        match plan::<P::Target>(ctx) {
-            Some(plan) if !plan.needs_targets() => {
-                let mut json = JsonWriter::default();
-                plan.write(&self.0, &Targets::default(), &mut json);
-                Ok(Value::Binary(json.into_bytes().into()))
-            }
-            _ => P::resolve(&self.0, ctx, field).await,
+        let object: &P::Target = &self.0;
+        match written(ctx, &[object], |prepared, json| prepared.write(object, json)).await {
+            Some(written) => Ok(written),
+            None => P::resolve(&self.0, ctx, field).await,
         }
     }
 }
@@ -92,7 +82,7 @@ pub struct WrittenList<L>(pub L);
 impl<L, T> OutputType for WrittenList<L>
 where
     L: Deref<Target = [T]> + OutputType,
-    T: Plain,
+    T: Plain + Sync,
 {
     fn type_name() -> Cow<'static, str> {
         L::type_name()
@@ -107,21 +97,13 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let Some(plan) = plan::<T>(ctx) else {
-            return L::resolve(&self.0, ctx, field).await;
+        let objects: Vec<&T> = self.0.iter().collect();
+        let write = |prepared: Prepared<'_, '_, T>, json: &mut JsonWriter| {
+            json.list(&objects, |json, object| prepared.write(object, json));
         };
-        let targets = match plan.needs_targets() {
-            true => targets_of(ctx, &self.0).await,
-            false => Ok(Targets::default()),
-        };
-        match targets {
-            Ok(targets) => {
-                let mut json = JsonWriter::default();
-                json.list(self.0.iter(), |json, object| plan.write(object, &targets, json));
-                Ok(Value::Binary(json.into_bytes().into()))
-            }
-            // Each object says by itself what went wrong.
-            Err(_) => L::resolve(&self.0, ctx, field).await,
+        match written(ctx, &objects, write).await {
+            Some(written) => Ok(written),
+            None => L::resolve(&self.0, ctx, field).await,
         }
     }
 }

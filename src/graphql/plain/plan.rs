@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned};
-use timestore_entity::ids::StorageTargetId;
+use futures_util::future::try_join_all;
 
 use super::json::JsonWriter;
-use crate::graphql::storage_target::StorageTarget;
+use super::step::{Found, ScalarOf, Step, Within, Writer};
+use crate::graphql::error::Result;
+use crate::graphql::loader::{Key, Loaders};
 
-/// An object that writes its own fields, those that need nothing but itself and the storage target that it lies on.
+/// An object that writes its own fields, those that need nothing but itself and what the loaders find by it.
 pub trait Plain: OutputType + Sized {
     /// How to write a field; none where it must be resolved, as one that has arguments must be.
     fn step<'p>(_: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
@@ -20,68 +22,49 @@ pub trait Plain: OutputType + Sized {
         None
     }
 
-    /// The storage target that it lies on.
-    fn storage_target_id(&self) -> Option<StorageTargetId> {
-        None
+    /// Whether it has all that its steps need.
+    fn is_whole(&self) -> bool {
+        true
     }
 }
-
-/// The storage targets that objects lie on: a few.
-#[derive(Debug, Default)]
-pub struct Targets(pub Vec<(StorageTargetId, Arc<StorageTarget>)>);
-
-impl Targets {
-    fn of(&self, object: &impl Plain) -> Option<&StorageTarget> {
-        let id = object.storage_target_id()?;
-        let found = self.0.iter().find(|(target, _)| *target == id);
-        found.map(|(_, target)| &**target)
-    }
-}
-
-/// How a field is written.
-pub enum Step<'p, T> {
-    /// It is a scalar.
-    Scalar(fn(&T, &mut JsonWriter)),
-    /// It is a scalar that the storage target has a part in.
-    OfTarget(fn(&T, &StorageTarget, &mut JsonWriter)),
-    /// It is a plain object.
-    Object(ObjectStep<'p, T>),
-    /// It is the name of the type.
-    TypeName,
-}
-
-/// How a field is written that is a plain object.
-pub struct ObjectStep<'p, T> {
-    write: WriteObject<'p, T>,
-    needs_targets: bool,
-}
-
-type WriteObject<'p, T> = Box<dyn Fn(&T, &Targets, &mut JsonWriter) + Send + Sync + 'p>;
 
 /// How to write the objects of one selection.
 pub struct Plan<'p, T> {
     /// The key as JSON, with what comes before it.
     steps: Vec<(Vec<u8>, Step<'p, T>)>,
-    needs_targets: bool,
 }
 
-impl<T: Plain> Plan<'_, T> {
-    /// Whether fields are of the storage targets of the objects.
-    pub fn needs_targets(&self) -> bool {
-        self.needs_targets
+impl<'p, T: Plain + Sync> Plan<'p, T> {
+    /// Looks up all that the fields of these objects need.
+    pub async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Prepared<'a, 'p, T>> {
+        let steps = self.steps.iter().filter_map(|(_, step)| match step {
+            Step::Prepared(step) => Some(step.prepare(loaders, objects)),
+            Step::Scalar(_) | Step::TypeName => None,
+        });
+        Ok(Prepared {
+            plan: self,
+            writers: try_join_all(steps).await?,
+        })
     }
+}
 
-    /// Writes an object, which lies on one of these storage targets where that is needed.
-    pub fn write(&self, object: &T, targets: &Targets, json: &mut JsonWriter) {
-        for (key, step) in &self.steps {
+/// A plan, and what was looked up for it.
+pub struct Prepared<'a, 'p, T> {
+    plan: &'a Plan<'p, T>,
+    /// One for each step that is prepared, in their order.
+    writers: Vec<Writer<'a, T>>,
+}
+
+impl<T: Plain> Prepared<'_, '_, T> {
+    /// Writes one of the objects.
+    pub fn write(&self, object: &T, json: &mut JsonWriter) {
+        let mut writers = self.writers.iter();
+        for (key, step) in &self.plan.steps {
             json.raw(key);
             match step {
                 Step::Scalar(write) => write(object, json),
-                Step::OfTarget(write) => {
-                    json.optional(targets.of(object), |json, target| write(object, target, json));
-                }
-                Step::Object(step) => (step.write)(object, targets, json),
                 Step::TypeName => json.value(&*object.introspection_type_name()),
+                Step::Prepared(_) => json.optional(writers.next(), |json, write| write(object, json)),
             }
         }
         json.raw(b"}");
@@ -105,7 +88,6 @@ impl<'a> Planner<'a> {
     pub fn plan<'p, T: Plain + 'p>(&self, set: &SelectionSet) -> Option<Plan<'p, T>> {
         let mut plan = Plan {
             steps: Vec::with_capacity(set.items.len()),
-            needs_targets: false,
         };
         self.add(set, &mut plan, &mut HashMap::new())?;
         (!plan.steps.is_empty()).then_some(plan)
@@ -151,14 +133,11 @@ impl<'a> Planner<'a> {
             "__typename" => Step::TypeName,
             _ => T::step(field, self)?,
         };
-        match (&step, keys.insert(key.clone(), name.clone())) {
-            (Step::Object(step), None) => plan.needs_targets |= step.needs_targets,
-            (step, None) => plan.needs_targets |= matches!(step, Step::OfTarget(_)),
+        match keys.insert(key.clone(), name.clone()) {
+            None => {}
             // The same scalar again.
-            (Step::Scalar(_) | Step::OfTarget(_) | Step::TypeName, Some(earlier)) if earlier == *name => {
-                return Some(());
-            }
-            (_, Some(_)) => return None,
+            Some(earlier) if earlier == *name && field.selection_set.node.items.is_empty() => return Some(()),
+            Some(_) => return None,
         }
         let before = if plan.steps.is_empty() { '{' } else { ',' };
         plan.steps
@@ -166,30 +145,63 @@ impl<'a> Planner<'a> {
         Some(())
     }
 
-    /// A field that is another plain object.
-    pub fn object<'p, T: 'p, N: Plain + 'p>(
+    /// A field that is another plain object, which this one has.
+    pub fn object<'p, T: Sync + 'p, N: Plain + Sync + 'p>(
         &self,
         field: &Field,
         get: impl Fn(&T) -> &N + Send + Sync + 'p,
     ) -> Option<Step<'p, T>> {
         let plan = self.plan::<N>(&field.selection_set.node)?;
-        Some(Step::Object(ObjectStep {
-            needs_targets: plan.needs_targets,
-            write: Box::new(move |object, targets, json| plan.write(get(object), targets, json)),
-        }))
+        Some(Step::Prepared(Box::new(Within { get, plan })))
     }
 
-    /// A field that is the storage target.
-    pub fn target<'p, T: Plain + 'p>(&self, field: &Field) -> Option<Step<'p, T>> {
-        let plan = self.plan::<StorageTarget>(&field.selection_set.node)?;
-        Some(Step::Object(ObjectStep {
-            needs_targets: true,
-            write: Box::new(move |object, targets, json| {
-                json.optional(targets.of(object), |json, target| {
-                    plan.write(target, targets, json)
-                });
-            }),
-        }))
+    /// A field that is the plain object that a loader finds by the key; null where there is no key, or nothing is found.
+    pub fn found<'p, T, K, N>(&self, field: &Field, key: fn(&T) -> Option<K>) -> Option<Step<'p, T>>
+    where
+        T: Sync + 'p,
+        K: Key<Value = Arc<N>>,
+        N: Plain + Send + Sync + 'static,
+    {
+        self.looked_up(field, key, false)
+    }
+
+    /// The same, where the catalog itself says that it is there.
+    pub fn expected<'p, T, K, N>(&self, field: &Field, key: fn(&T) -> Option<K>) -> Option<Step<'p, T>>
+    where
+        T: Sync + 'p,
+        K: Key<Value = Arc<N>>,
+        N: Plain + Send + Sync + 'static,
+    {
+        self.looked_up(field, key, true)
+    }
+
+    fn looked_up<'p, T, K, N>(
+        &self,
+        field: &Field,
+        key: fn(&T) -> Option<K>,
+        is_expected: bool,
+    ) -> Option<Step<'p, T>>
+    where
+        T: Sync + 'p,
+        K: Key<Value = Arc<N>>,
+        N: Plain + Send + Sync + 'static,
+    {
+        let plan = self.plan::<N>(&field.selection_set.node)?;
+        Some(Step::Prepared(Box::new(Found {
+            key,
+            is_expected,
+            plan,
+        })))
+    }
+
+    /// A scalar that an object has a part in that a loader finds, and that must be there.
+    pub fn scalar_of<'p, T, K, N>(&self, key: fn(&T) -> K, write: fn(&T, &N, &mut JsonWriter)) -> Step<'p, T>
+    where
+        T: Sync + 'p,
+        K: Key<Value = Arc<N>>,
+        N: Send + Sync + 'static,
+    {
+        Step::Prepared(Box::new(ScalarOf { key, write }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
 mod abandoned;
+mod by_place;
 mod connect;
 mod constraint;
 mod first_of_each;
@@ -14,6 +15,7 @@ mod relation;
 mod replica;
 mod sql;
 
+pub(super) use by_place::{ByPlace, by_place, columns_of};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};

@@ -41,6 +41,8 @@ pub(in crate::store) enum Column {
 pub(in crate::store) struct Relation {
     /// What to write after `from` or `join`.
     pub(in crate::store) from: String,
+    /// The one column as an array, where the database has arrays.
+    array: Option<String>,
     /// The statement, to bind more to and to run.
     pub(in crate::store) sql: Sql,
 }
@@ -70,7 +72,8 @@ pub(in crate::store) fn relations(
             arrays.join(", "),
             names.join(", ")
         );
-        return vec![Relation { from, sql }];
+        let array = (arrays.len() == 1).then(|| arrays.concat());
+        return vec![Relation { from, array, sql }];
     }
     let selected: Vec<String> = columns
         .iter()
@@ -101,14 +104,21 @@ pub(in crate::store) fn relations(
                 selected.join(", "),
                 tuples.join(", ")
             );
-            Relation { from, sql }
+            Relation {
+                from,
+                array: None,
+                sql,
+            }
         })
         .collect()
 }
 
 /// A condition: `left`, a column or a tuple of columns, is among the rows of the relation.
 pub(in crate::store) fn in_relation(left: &str, relation: &Relation) -> String {
-    format!("{left} in (select * from {})", relation.from)
+    match &relation.array {
+        Some(array) => format!("{left} = any({array})"),
+        None => format!("{left} in (select * from {})", relation.from),
+    }
 }
 
 impl Column {

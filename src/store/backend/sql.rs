@@ -4,6 +4,8 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, Statement, Value,
 };
 
+use super::ByPlace;
+
 /// Binds values and runs the statement that names them.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Sql {
@@ -49,6 +51,16 @@ impl Sql {
             .iter()
             .map(|row| M::from_query_result(row, ""))
             .collect()
+    }
+
+    /// Runs `text` and reads its rows as `M`, whose columns come first.
+    pub(in crate::store) async fn by_place<M: ByPlace>(
+        self,
+        connection: &impl ConnectionTrait,
+        text: String,
+    ) -> Result<Vec<M>, DbErr> {
+        let rows = self.rows(connection, text).await?;
+        rows.iter().map(|row| M::read(row, 0)).collect()
     }
 
     /// Runs `text` and reads its first row as `M`.

@@ -31,6 +31,8 @@ impl Store {
             .take_while(|change| change.occurred_at < older_than)
             .collect();
         let Some(last) = old.last() else {
+            // At once: whoever comes next finds the row unlocked.
+            transaction.rollback().await?;
             return Ok(0);
         };
         let mut sql = Sql::new(&transaction);

@@ -1,4 +1,4 @@
-//! Datasets and their heads: read and locked here; created, changed and deleted in a file each.
+//! Datasets and their heads: found and locked here; read, created, changed and deleted in a file each.
 //!
 //! Whoever locks more than one row of a dataset does so in this order: the dataset, its drafts by id, its head. What is found
 //! and then locked may have been deleted in between, and is not found then.
@@ -6,6 +6,7 @@
 mod create;
 mod delete;
 mod fields;
+mod read;
 mod update;
 
 use std::collections::HashMap;
@@ -14,118 +15,23 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use timestore_entity::dataset::{Column, Entity, Model as Dataset};
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
-use timestore_entity::enums::DatasetStatus;
 use timestore_entity::ids::DatasetId;
 
 pub use create::DatasetCreate;
 pub use delete::{DatasetDelete, DatasetDeleted};
+pub use read::{DatasetFilter, DatasetState};
 pub use update::DatasetUpdate;
 
-use super::access::{check_writes, own_scopes, readable};
+use super::access::{check_writes, own_scopes};
 use super::backend::Sql;
-use super::storage_target::storage_target_find_in_txn;
-use super::{DatasetRef, Fault, Page, Result, Rows, StorageTargetRef, Store};
+use super::{DatasetRef, Fault, Result, Store};
 use crate::auth::Requester;
 use crate::model::naming;
-
-/// Which datasets a list holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct DatasetFilter {
-    /// Only those with this status.
-    pub status: Option<DatasetStatus>,
-    /// Archived ones too, where no status is named.
-    pub include_archived: bool,
-    /// Only those whose slug, name or description contains this, in any case, as far as the database folds letters.
-    pub search: Option<String>,
-    /// Only those whose default target this is.
-    pub storage_target: Option<StorageTargetRef>,
-}
 
 impl Store {
     /// The dataset that `dataset` names, if there is one.
     pub async fn dataset_find(&self, dataset: &DatasetRef) -> Result<Option<Dataset>> {
         dataset_find_in_txn(&self.reader, &self.viewer, dataset).await
-    }
-
-    /// The datasets with these ids.
-    pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Dataset>> {
-        let mut datasets = datasets_by_id_in_txn(&self.reader, ids).await?;
-        datasets.retain(|_, dataset| self.viewer.may_read(own_scopes(dataset)));
-        Ok(datasets)
-    }
-
-    /// The datasets with these slugs, in lower case.
-    pub async fn datasets_by_slug(&self, slugs: &[String]) -> Result<HashMap<String, Dataset>> {
-        let select = Entity::find().filter(Column::Slug.is_in(slugs));
-        let datasets = select.all(&self.reader).await?.into_iter();
-        let seen = datasets.filter(|dataset| self.viewer.may_read(own_scopes(dataset)));
-        Ok(seen.map(|dataset| (dataset.slug.clone(), dataset)).collect())
-    }
-
-    /// The heads of these datasets.
-    pub async fn dataset_heads(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetHead>> {
-        let select = dataset_head::Entity::find();
-        let heads = select
-            .filter(dataset_head::Column::DatasetId.is_in(ids.iter().copied()))
-            .all(&self.reader)
-            .await?;
-        Ok(heads.into_iter().map(|head| (head.dataset_id, head)).collect())
-    }
-
-    /// A page of the datasets that `filter` lets through, by slug, ascending, or descending where asked.
-    pub async fn dataset_page(
-        &self,
-        filter: &DatasetFilter,
-        descending: bool,
-        page: &Page<String>,
-    ) -> Result<Rows<Dataset>> {
-        let mut sql = Sql::new(&self.reader);
-        let mut conditions = self.conditions(filter, &mut sql).await?;
-        let keyset = page.keyset(&mut sql, "slug", descending);
-        conditions.extend(keyset.conditions);
-        let text = format!(
-            "select * from timestore.datasets where {} {}",
-            conditions.join(" and "),
-            keyset.order
-        );
-        Ok(Rows::from_query(page, sql.all(&self.reader, text).await?))
-    }
-
-    /// How many datasets `filter` lets through.
-    pub async fn dataset_count(&self, filter: &DatasetFilter) -> Result<u64> {
-        let mut sql = Sql::new(&self.reader);
-        let conditions = self.conditions(filter, &mut sql).await?;
-        let text = format!(
-            "select count(*) from timestore.datasets where {}",
-            conditions.join(" and ")
-        );
-        Ok(sql.count(&self.reader, text).await?)
-    }
-
-    async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
-        let mut conditions = vec!["true".to_owned()];
-        conditions.extend(readable(sql, &self.viewer, "read_scopes", "write_scopes"));
-        let status = filter
-            .status
-            .or((!filter.include_archived).then_some(DatasetStatus::Active));
-        if let Some(status) = status {
-            conditions.push(format!("status = {}", sql.bind(status.as_str())));
-        }
-        if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
-            naming::description(search).map_err(|message| Fault::invalid(&["filter", "search"], message))?;
-            let pattern = sql.bind(format!("%{}%", escape_like(search)));
-            let matches = |column| format!("lower({column}) like lower({pattern}) escape '\\'");
-            let columns = ["slug", "name", "coalesce(description, '')"].map(matches);
-            conditions.push(format!("({})", columns.join(" or ")));
-        }
-        if let Some(target) = &filter.storage_target {
-            let target = storage_target_find_in_txn(&self.reader, target).await?;
-            conditions.push(match target {
-                Some(target) => format!("default_storage_target_id = {}", sql.bind(target.id)),
-                None => "false".to_owned(),
-            });
-        }
-        Ok(conditions)
     }
 }
 
@@ -258,8 +164,4 @@ pub(super) async fn dataset_get_with_head_lock_in_txn(
     let found = dataset_get_in_txn(transaction, by, dataset).await?;
     let head = head_lock_in_txn(transaction, found.id).await?;
     Ok((found, head.ok_or_else(|| dataset_not_found(dataset))?))
-}
-
-fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

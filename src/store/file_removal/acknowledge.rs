@@ -231,7 +231,7 @@ async fn settle_in_txn(
     now: Timestamp,
 ) -> Result<()> {
     let mut changed = 0;
-    for Relation { from, mut sql } in relations(transaction, key_columns(keys)) {
+    for Relation { from, mut sql, .. } in relations(transaction, key_columns(keys)) {
         let text = format!(
             "update timestore.file_removals set done_at = {}, outcome = {}, error = null \
              where (dataset_id, partition_id) in (select * from {from}) and done_at is null",
@@ -267,7 +267,7 @@ async fn fail_in_txn(
         ),
     ]);
     let mut changed = 0;
-    for Relation { from, sql } in relations(transaction, columns) {
+    for Relation { from, sql, .. } in relations(transaction, columns) {
         let text = format!(
             "update timestore.file_removals as removal set due_at = given.due_at, dead_at = {dead_at}, \
              error = given.error, lease_id = null, lease_owner = null from {from} \

@@ -257,7 +257,7 @@ pub(super) async fn postpone_in_txn(
     let mut columns = key_columns(&keys);
     columns.push(("until", Column::Time(until)));
     let mut changed = 0;
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let lease = sql.bind(lease);
         let text = format!(
             "update timestore.file_removals as removal set due_at = given.until, attempts = removal.attempts - 1, \

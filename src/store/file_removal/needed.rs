@@ -53,7 +53,7 @@ pub(super) async fn verdicts_in_txn(
         ),
     ]);
     let mut verdicts = HashMap::new();
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let (lease, now) = (sql.bind(lease), sql.bind(now));
         let at_place = |table: &str| {
             format!(

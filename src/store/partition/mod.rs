@@ -214,7 +214,7 @@ impl Store {
         window: Option<(Timestamp, Timestamp)>,
     ) -> Result<ByManifest<Pruning>> {
         let mut counts = HashMap::new();
-        for Relation { from, mut sql } in scope.relations(&self.reader) {
+        for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let count =
                 |branch| format!("(select count(*) from timestore.partitions as child where {branch})");
             let mut terms: Vec<String> = scope

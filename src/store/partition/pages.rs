@@ -86,7 +86,7 @@ impl Store {
             columns.select()
         );
         let mut rows = Vec::new();
-        for Relation { from, mut sql } in scope.relations(&self.reader) {
+        for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let (conditions, direction) = position(&mut sql, page);
             let branches = scope.branches(&mut sql, window, &conditions);
             let limit = sql.bind(i64::from(page.limit) + 1);

@@ -123,7 +123,7 @@ async fn alike_in_txn(
     same: &str,
 ) -> Result<Vec<Alike>> {
     let mut alike = Vec::new();
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
         // SQLite joins crosswise in the order of the text: each of the given rows is looked up once.
         let text = format!(
@@ -143,7 +143,7 @@ async fn alike_paths_in_txn(
     columns: Vec<(&'static str, Column)>,
 ) -> Result<Vec<Alike>> {
     let mut alike = Vec::new();
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
         let text = format!(
             "with given as (select * from {from}), {} \

@@ -18,7 +18,7 @@ pub(super) async fn insert_in_txn(
     version: i32,
 ) -> Result<u64> {
     let mut inserted = 0;
-    for Relation { from, mut sql } in relations(transaction, columns_of(files)) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns_of(files)) {
         let version = sql.bind(version);
         let text = format!(
             "insert into timestore.partitions ({SHARED}, schema_version, added_version) \
@@ -37,7 +37,7 @@ pub(in crate::store) async fn stage_in_txn(
     skip_duplicate: bool,
 ) -> Result<u64> {
     let mut staged = 0;
-    for Relation { from, mut sql } in relations(transaction, columns_of(files)) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns_of(files)) {
         let (draft, skip) = (sql.bind(draft), sql.bind(skip_duplicate));
         let text = format!(
             "insert into timestore.staged_partitions ({SHARED}, draft_id, skip_duplicate) \

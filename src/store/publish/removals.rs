@@ -272,7 +272,7 @@ async fn find(
     same: &str,
 ) -> Result<Vec<Known>> {
     let mut known = Vec::new();
-    for Relation { from, mut sql } in relations(transaction, columns) {
+    for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
         let text = format!(
             "select given.given, known.id, known.file_path, known.removed_version \

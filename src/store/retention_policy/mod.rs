@@ -12,10 +12,11 @@ use timestore_entity::audit_event;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{AuditOutcome, ChangeKind, RetentionMode};
 use timestore_entity::ids::DatasetId;
-use timestore_entity::retention_policy::{ActiveModel, Column, Entity, Model as RetentionPolicy};
+use timestore_entity::retention_policy::{ActiveModel, Entity, Model as RetentionPolicy};
 
 use super::dataset::dataset_lock_in_txn;
 use super::faults::Faults;
+use super::keyed::rows_by;
 use super::trail::Trail;
 use super::{DatasetRef, FaultKind, Result, StorageTargetRef, Store, StoreError};
 use crate::auth::Requester;
@@ -151,8 +152,13 @@ impl Store {
 
     /// The policies of these datasets.
     pub async fn retention_policies(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, RetentionPolicy>> {
-        let select = Entity::find().filter(Column::DatasetId.is_in(ids.iter().copied()));
-        let policies = select.all(&self.reader).await?;
+        let policies: Vec<RetentionPolicy> = rows_by(
+            &self.reader,
+            "retention_policies",
+            "dataset_id",
+            ids.iter().map(|id| id.0),
+        )
+        .await?;
         Ok(policies
             .into_iter()
             .map(|policy| (policy.dataset_id, policy))

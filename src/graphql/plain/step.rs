@@ -1,0 +1,112 @@
+//! How one field of plain objects is written: the look-ups of all objects at once, then each object by itself.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::json::JsonWriter;
+use super::plan::{Plain, Plan};
+use crate::graphql::error::Result;
+use crate::graphql::loader::{Key, Loaders};
+
+/// Writes the field of an object.
+pub type Writer<'a, T> = Box<dyn Fn(&T, &mut JsonWriter) + Send + Sync + 'a>;
+
+/// How a field is written.
+pub enum Step<'p, T> {
+    /// It is a scalar.
+    Scalar(fn(&T, &mut JsonWriter)),
+    /// It is the name of the type.
+    TypeName,
+    /// Something is looked up first.
+    Prepared(Box<dyn StepOf<T> + 'p>),
+}
+
+/// A field that needs what loaders find.
+#[async_trait]
+pub trait StepOf<T>: Send + Sync {
+    /// Looks up what the field needs of all these objects. Returns how it is written.
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>>;
+}
+
+/// A plain object that the other one has.
+pub(super) struct Within<'p, G, N> {
+    /// Gets it.
+    pub(super) get: G,
+    /// What is asked of it.
+    pub(super) plan: Plan<'p, N>,
+}
+
+#[async_trait]
+impl<T, N, G> StepOf<T> for Within<'_, G, N>
+where
+    T: Sync,
+    N: Plain + Sync,
+    G: Fn(&T) -> &N + Send + Sync,
+{
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+        let objects: Vec<&N> = objects.iter().map(|object| (self.get)(object)).collect();
+        let prepared = self.plan.prepare(loaders, &objects).await?;
+        Ok(Box::new(move |object, json| {
+            prepared.write((self.get)(object), json)
+        }))
+    }
+}
+
+/// A plain object that a loader finds.
+pub(super) struct Found<'p, T, K, N> {
+    /// By what, if there is any.
+    pub(super) key: fn(&T) -> Option<K>,
+    /// Whether there must be one where there is a key.
+    pub(super) is_expected: bool,
+    /// What is asked of it.
+    pub(super) plan: Plan<'p, N>,
+}
+
+#[async_trait]
+impl<T, K, N> StepOf<T> for Found<'_, T, K, N>
+where
+    T: Sync,
+    K: Key<Value = Arc<N>>,
+    N: Plain + Send + Sync + 'static,
+{
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+        let keys: HashSet<K> = objects.iter().filter_map(|object| (self.key)(object)).collect();
+        let found = match self.is_expected {
+            true => loaders.expect_all(keys).await?,
+            false => loaders.load_all(keys).await?,
+        };
+        let objects: Vec<&N> = found.values().map(|found| &**found).collect();
+        let prepared = self.plan.prepare(loaders, &objects).await?;
+        Ok(Box::new(move |object, json| {
+            let found = (self.key)(object).and_then(|key| found.get(&key));
+            json.optional(found, |json, found| prepared.write(found, json));
+        }))
+    }
+}
+
+/// A scalar that an object has a part in that a loader finds.
+pub(super) struct ScalarOf<T, K, N> {
+    /// By what.
+    pub(super) key: fn(&T) -> K,
+    /// How it is written.
+    pub(super) write: fn(&T, &N, &mut JsonWriter),
+}
+
+#[async_trait]
+impl<T, K, N> StepOf<T> for ScalarOf<T, K, N>
+where
+    T: Sync,
+    K: Key<Value = Arc<N>>,
+    N: Send + Sync + 'static,
+{
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+        let keys = objects.iter().map(|object| (self.key)(object));
+        let found = loaders.expect_all(keys.collect()).await?;
+        Ok(Box::new(move |object, json| {
+            let found = found.get(&(self.key)(object));
+            json.optional(found, |json, found| (self.write)(object, found, json));
+        }))
+    }
+}

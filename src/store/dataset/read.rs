@@ -1,0 +1,152 @@
+//! Datasets, read together with their heads.
+
+use std::collections::HashMap;
+
+use sea_orm::DbErr;
+use sea_orm::QueryResult;
+use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::dataset_head::Model as DatasetHead;
+use timestore_entity::enums::DatasetStatus;
+use timestore_entity::ids::DatasetId;
+
+use crate::model::naming;
+use crate::store::access::{own_scopes, readable};
+use crate::store::backend::{ByPlace, Column, Sql, columns_of, in_relation, relations};
+use crate::store::keyed::rows_by;
+use crate::store::storage_target::storage_target_find_in_txn;
+use crate::store::{Fault, Page, Result, Rows, StorageTargetRef, Store};
+
+/// A dataset, and where it stood when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetState {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its head; none where the catalog has lost it.
+    pub head: Option<DatasetHead>,
+}
+
+impl ByPlace for DatasetState {
+    const COLUMNS: &'static [&'static str] = &[];
+
+    fn read(row: &QueryResult, at: usize) -> Result<Self, DbErr> {
+        let head_at = at + Dataset::COLUMNS.len();
+        let is_there = row.try_get_by_index::<Option<DatasetId>>(head_at)?.is_some();
+        Ok(Self {
+            dataset: Dataset::read(row, at)?,
+            head: is_there.then(|| DatasetHead::read(row, head_at)).transpose()?,
+        })
+    }
+}
+
+/// Which datasets a list holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DatasetFilter {
+    /// Only those with this status.
+    pub status: Option<DatasetStatus>,
+    /// Archived ones too, where no status is named.
+    pub include_archived: bool,
+    /// Only those whose slug, name or description contains this, in any case, as far as the database folds letters.
+    pub search: Option<String>,
+    /// Only those whose default target this is.
+    pub storage_target: Option<StorageTargetRef>,
+}
+
+impl Store {
+    /// The datasets with these ids.
+    pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetState>> {
+        let ids = Column::Uuid(ids.iter().map(|id| id.0).collect());
+        let found = self.dataset_states("id", ids).await?.into_iter();
+        Ok(found.map(|found| (found.dataset.id, found)).collect())
+    }
+
+    /// The datasets with these slugs, in lower case.
+    pub async fn datasets_by_slug(&self, slugs: &[String]) -> Result<HashMap<String, DatasetState>> {
+        let slugs = Column::Text(slugs.to_vec());
+        let found = self.dataset_states("slug", slugs).await?.into_iter();
+        Ok(found.map(|found| (found.dataset.slug.clone(), found)).collect())
+    }
+
+    /// The datasets that have one of these values in `column`.
+    async fn dataset_states(&self, column: &'static str, values: Column) -> Result<Vec<DatasetState>> {
+        let mut found: Vec<DatasetState> = Vec::new();
+        for relation in relations(&self.reader, vec![(column, values)]) {
+            let of = in_relation(&format!("dataset.{column}"), &relation);
+            found.extend(relation.sql.by_place(&self.reader, select(&of)).await?);
+        }
+        found.retain(|found| self.viewer.may_read(own_scopes(&found.dataset)));
+        Ok(found)
+    }
+
+    /// The heads of these datasets.
+    pub async fn dataset_heads(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetHead>> {
+        let ids = ids.iter().map(|id| id.0);
+        let heads: Vec<DatasetHead> = rows_by(&self.reader, "dataset_heads", "dataset_id", ids).await?;
+        Ok(heads.into_iter().map(|head| (head.dataset_id, head)).collect())
+    }
+
+    /// A page of the datasets that `filter` lets through, by slug, ascending, or descending where asked.
+    pub async fn dataset_page(
+        &self,
+        filter: &DatasetFilter,
+        descending: bool,
+        page: &Page<String>,
+    ) -> Result<Rows<DatasetState>> {
+        let mut sql = Sql::new(&self.reader);
+        let mut conditions = self.conditions(filter, &mut sql).await?;
+        let keyset = page.keyset(&mut sql, "slug", descending);
+        conditions.extend(keyset.conditions);
+        let text = format!("{} {}", select(&conditions.join(" and ")), keyset.order);
+        Ok(Rows::from_query(page, sql.by_place(&self.reader, text).await?))
+    }
+
+    /// How many datasets `filter` lets through.
+    pub async fn dataset_count(&self, filter: &DatasetFilter) -> Result<u64> {
+        let mut sql = Sql::new(&self.reader);
+        let conditions = self.conditions(filter, &mut sql).await?;
+        let text = format!(
+            "select count(*) from timestore.datasets where {}",
+            conditions.join(" and ")
+        );
+        Ok(sql.count(&self.reader, text).await?)
+    }
+
+    async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
+        let mut conditions = vec!["true".to_owned()];
+        conditions.extend(readable(sql, &self.viewer, "read_scopes", "write_scopes"));
+        let status = filter
+            .status
+            .or((!filter.include_archived).then_some(DatasetStatus::Active));
+        if let Some(status) = status {
+            conditions.push(format!("status = {}", sql.bind(status.as_str())));
+        }
+        if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
+            naming::description(search).map_err(|message| Fault::invalid(&["filter", "search"], message))?;
+            let pattern = sql.bind(format!("%{}%", escape_like(search)));
+            let matches = |column| format!("lower({column}) like lower({pattern}) escape '\\'");
+            let columns = ["slug", "name", "coalesce(description, '')"].map(matches);
+            conditions.push(format!("({})", columns.join(" or ")));
+        }
+        if let Some(target) = &filter.storage_target {
+            let target = storage_target_find_in_txn(&self.reader, target).await?;
+            conditions.push(match target {
+                Some(target) => format!("default_storage_target_id = {}", sql.bind(target.id)),
+                None => "false".to_owned(),
+            });
+        }
+        Ok(conditions)
+    }
+}
+
+/// Datasets with their heads, where `condition` holds.
+fn select(condition: &str) -> String {
+    format!(
+        "select {}, {} from timestore.datasets as dataset \
+         left join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}",
+        columns_of::<Dataset>("dataset"),
+        columns_of::<DatasetHead>("head")
+    )
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
