@@ -2,7 +2,7 @@
 //!
 //! async-graphql resolves each field of each object in a future of its own, and collects the values in maps: some 3,600
 //! instructions a scalar. Where a selection asks only for what an object holds itself, or for plain objects that loaders find by
-//! it, a [`Plan`] is made of it once, the look-ups of all objects are made together, and each object is written to a buffer. The
+//! it, a plan is made of it once, the look-ups of all objects are made together, and each object is written to a buffer. The
 //! answer carries it as `Value::Binary` until [`json::to_json`] splices it in. Any other selection is resolved as usual, and so is
 //! all of a request that asks for one object in several places of a selection, whose answers would have to be merged.
 
