@@ -113,10 +113,6 @@ impl<T: Listed> Plain for Edge<'_, T> {
             _ => None,
         }
     }
-
-    fn is_whole(&self) -> bool {
-        self.node.is_whole()
-    }
 }
 
 /// A row of a page, with its cursor.

@@ -21,7 +21,7 @@ use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::json::JsonWriter;
-use super::plain::{Plain, Planner, Step, Written};
+use super::plain::{Missing, Plain, Planner, Step, Written};
 use super::reference::{ManifestRefInput, is_text};
 use super::retention_policy::{EffectiveRetentionPolicy, RetentionPolicy};
 use super::retention_preview::{RetentionPreview, RetentionRulesInput};
@@ -116,18 +116,22 @@ impl Plain for Dataset {
             },
             "defaultStorageTarget" => {
                 let key = |dataset: &Self| dataset.model.default_storage_target_id.map(StorageTargetById);
-                return planner.expected(field, key);
+                return planner.found(field, Missing::IsFault, key);
             }
             "retentionPolicy" => {
-                return planner.found(field, |dataset: &Self| Some(RetentionPolicyOf(dataset.model.id)));
+                return planner.found(field, Missing::IsNull, |dataset: &Self| {
+                    Some(RetentionPolicyOf(dataset.model.id))
+                });
             }
             "schemaVersion" if field.arguments.is_empty() => {
-                return planner.found(field, |dataset: &Self| {
+                return planner.found(field, Missing::IsNull, |dataset: &Self| {
                     newest_schema_version(dataset.head.as_deref()?)
                 });
             }
             "manifest" if field.arguments.is_empty() => {
-                return planner.found(field, |dataset: &Self| newest_manifest(dataset.head.as_deref()?));
+                return planner.found(field, Missing::IsNull, |dataset: &Self| {
+                    newest_manifest(dataset.head.as_deref()?)
+                });
             }
             _ => return None,
         }))

@@ -14,7 +14,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{DatasetById, ManifestByKey, PartitionByKey, SchemaVersionByKey, StorageTargetById};
 use super::manifest::Manifest;
-use super::plain::{Plain, Planner, Step};
+use super::plain::{Missing, Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::storage_target::StorageTarget;
@@ -84,7 +84,9 @@ impl Plain for Partition {
             "checksum" => |file, json| json.value(&file.model.checksum),
             "ingestionSignature" => |file, json| json.value(&file.model.ingestion_signature),
             "metadata" => |file, json| json.value(&file.model.metadata),
-            "storageTarget" => return planner.expected(field, |file| Some(Self::lies_on(file))),
+            "storageTarget" => {
+                return planner.found(field, Missing::IsFault, |file| Some(Self::lies_on(file)));
+            }
             "uri" => {
                 return Some(
                     planner.scalar_of(Self::lies_on, |file, target: &StorageTarget, json| {

@@ -348,10 +348,6 @@ impl Plain for PartitionEdge<'_> {
             _ => None,
         }
     }
-
-    fn is_whole(&self) -> bool {
-        self.node.is_whole()
-    }
 }
 
 /// A file of a page, with its cursor.

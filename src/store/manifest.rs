@@ -40,15 +40,6 @@ impl Store {
         Ok(found)
     }
 
-    /// The newest manifest of each dataset.
-    pub async fn manifests_current(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, Manifest>> {
-        let pages = self.manifest_pages(ids, &Page::first(1, None)).await?;
-        Ok(pages
-            .into_iter()
-            .filter_map(|(id, page)| page.rows.into_iter().next().map(|row| (id, row)))
-            .collect())
-    }
-
     /// The manifests that these references name.
     pub async fn manifests_resolve(
         &self,

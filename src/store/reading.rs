@@ -32,8 +32,8 @@ impl Store {
             return Ok(false);
         }
         let (dataset, version) = key;
-        let newest = self.manifests_current(&[dataset]).await?.remove(&dataset);
-        if newest.is_none_or(|newest| newest.version != version) {
+        let head = self.dataset_heads(&[dataset]).await?.remove(&dataset);
+        if head.is_none_or(|head| head.latest_version != version) {
             return Ok(false);
         }
         let found = self.manifests_by_key(&[(dataset, later)]).await?;

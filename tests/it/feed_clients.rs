@@ -1,7 +1,7 @@
 //! The change feed, followed with the clients `graphql-ws` and `graphql-sse` from npm while publishers work and gateways die.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use chrono::Duration;
@@ -23,9 +23,6 @@ const DATASETS: [&str; 3] = ["weather", "traffic", "energy"];
 
 /// How many versions each dataset gets.
 const VERSIONS: usize = 20;
-
-/// How long to wait before something is tried again.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 const CHANGES: &str =
     "query ($after: String, $filter: ChangeFilter) { changes(after: $after, first: 100, filter: $filter) {
@@ -72,14 +69,15 @@ fn follow_while_publishing(database: &TestDatabase, gateways: usize) {
     })
     .collect();
 
-    let published = Arc::new(AtomicUsize::new(0));
+    let (publish_done, done) = channel();
     let publishers: Vec<JoinHandle<()>> = (0..DATASETS.len() * 2)
         .map(|n| {
-            let (addresses, published) = (addresses.clone(), published.clone());
-            thread::spawn(move || publish(n, &addresses, &published))
+            let (addresses, publish_done) = (addresses.clone(), publish_done.clone());
+            thread::spawn(move || publish(n, &addresses, &publish_done))
         })
         .collect();
-    wait_for(&published, all / 3);
+    drop(publish_done);
+    assert_eq!(done.iter().take(all / 3).count(), all / 3);
     gateways[0].kill();
     gateways[0] = Process::start_at(&addresses[0], database, &[]);
     for publisher in publishers {
@@ -111,7 +109,7 @@ fn set_up(address: &str) -> Vec<Value> {
 }
 
 /// Publishes half of the versions of a dataset, each until some gateway says that it is there.
-fn publish(publisher: usize, addresses: &[String], published: &AtomicUsize) {
+fn publish(publisher: usize, addresses: &[String], done: &Sender<()>) {
     let dataset = DATASETS[publisher % DATASETS.len()];
     for n in 0..VERSIONS / 2 {
         let name = format!("{publisher}-{n}");
@@ -124,7 +122,7 @@ fn publish(publisher: usize, addresses: &[String], published: &AtomicUsize) {
             let answer = post(address, &document, &json!({ "input": input })).ok();
             let answer = answer.filter(|answer| answer.get("errors").is_none());
             if answer.is_none() {
-                thread::sleep(PAUSE);
+                thread::yield_now();
             }
             answer
         });
@@ -134,13 +132,7 @@ fn publish(publisher: usize, addresses: &[String], published: &AtomicUsize) {
             json!([]),
             "{answer}"
         );
-        published.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn wait_for(published: &AtomicUsize, count: usize) {
-    while published.load(Ordering::Relaxed) < count {
-        thread::sleep(PAUSE);
+        done.send(()).unwrap();
     }
 }
 

@@ -22,25 +22,23 @@ use self::json::JsonWriter;
 pub use self::merges::merges;
 pub use self::plan::{Plain, Planner};
 use self::plan::{Plan, Prepared};
-pub use self::step::Step;
+pub use self::step::{Missing, Step};
 
 /// In the data of a request: everything is resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Resolved;
 
-/// These objects as JSON, where they have a plan; none where they must be resolved.
-///
-/// What a look-up of a plan could not find is resolved too: each object says by itself what went wrong.
+/// These objects as JSON; none where they must be resolved.
 async fn written<T: Plain + Sync>(
     ctx: &ContextSelectionSet<'_>,
     objects: &[&T],
     write: impl FnOnce(Prepared<'_, '_, T>, &mut JsonWriter),
 ) -> Option<Value> {
-    if ctx.data_opt::<Resolved>().is_some() || objects.iter().any(|object| !object.is_whole()) {
+    if ctx.data_opt::<Resolved>().is_some() {
         return None;
     }
     let plan: Plan<'_, T> = Planner::new(ctx).plan(&ctx.item.node)?;
-    let prepared = plan.prepare(ctx.data_unchecked(), objects).await.ok()?;
+    let prepared = plan.prepare(ctx.data_unchecked(), objects).await?;
     let mut json = JsonWriter::default();
     write(prepared, &mut json);
     Some(Value::Binary(json.into_bytes().into()))

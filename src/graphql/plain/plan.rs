@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use super::json::JsonWriter;
-use super::step::{Found, ScalarOf, Step, Within, Writer};
-use crate::graphql::error::Result;
+use super::step::{LookedUp, Missing, ScalarOf, Step, Within, Writer};
 use crate::graphql::loader::{Key, Loaders};
 
 /// An object that writes its own fields, those that need nothing but itself and what the loaders find by it.
@@ -35,16 +34,17 @@ pub struct Plan<'p, T> {
 }
 
 impl<'p, T: Plain + Sync> Plan<'p, T> {
-    /// Looks up all that the fields of these objects need.
-    pub async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Prepared<'a, 'p, T>> {
+    /// Looks up all that the fields of these objects need; none where they must be resolved.
+    pub async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Prepared<'a, 'p, T>> {
+        if objects.iter().any(|object| !object.is_whole()) {
+            return None;
+        }
         let steps = self.steps.iter().filter_map(|(_, step)| match step {
             Step::Prepared(step) => Some(step.prepare(loaders, objects)),
             Step::Scalar(_) | Step::TypeName => None,
         });
-        Ok(Prepared {
-            plan: self,
-            writers: try_join_all(steps).await?,
-        })
+        let writers = join_all(steps).await.into_iter().collect::<Option<_>>()?;
+        Some(Prepared { plan: self, writers })
     }
 }
 
@@ -155,31 +155,12 @@ impl<'a> Planner<'a> {
         Some(Step::Prepared(Box::new(Within { get, plan })))
     }
 
-    /// A field that is the plain object that a loader finds by the key; null where there is no key, or nothing is found.
-    pub fn found<'p, T, K, N>(&self, field: &Field, key: fn(&T) -> Option<K>) -> Option<Step<'p, T>>
-    where
-        T: Sync + 'p,
-        K: Key<Value = Arc<N>>,
-        N: Plain + Send + Sync + 'static,
-    {
-        self.looked_up(field, key, false)
-    }
-
-    /// The same, where the catalog itself says that it is there.
-    pub fn expected<'p, T, K, N>(&self, field: &Field, key: fn(&T) -> Option<K>) -> Option<Step<'p, T>>
-    where
-        T: Sync + 'p,
-        K: Key<Value = Arc<N>>,
-        N: Plain + Send + Sync + 'static,
-    {
-        self.looked_up(field, key, true)
-    }
-
-    fn looked_up<'p, T, K, N>(
+    /// A field that is the plain object that a loader finds by the key; null where there is no key.
+    pub fn found<'p, T, K, N>(
         &self,
         field: &Field,
+        missing: Missing,
         key: fn(&T) -> Option<K>,
-        is_expected: bool,
     ) -> Option<Step<'p, T>>
     where
         T: Sync + 'p,
@@ -187,11 +168,7 @@ impl<'a> Planner<'a> {
         N: Plain + Send + Sync + 'static,
     {
         let plan = self.plan::<N>(&field.selection_set.node)?;
-        Some(Step::Prepared(Box::new(Found {
-            key,
-            is_expected,
-            plan,
-        })))
+        Some(Step::Prepared(Box::new(LookedUp { key, missing, plan })))
     }
 
     /// A scalar that an object has a part in that a loader finds, and that must be there.

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 
 use super::json::JsonWriter;
 use super::plan::{Plain, Plan};
-use crate::graphql::error::Result;
 use crate::graphql::loader::{Key, Loaders};
 
 /// Writes the field of an object.
@@ -26,8 +25,9 @@ pub enum Step<'p, T> {
 /// A field that needs what loaders find.
 #[async_trait]
 pub trait StepOf<T>: Send + Sync {
-    /// Looks up what the field needs of all these objects. Returns how it is written.
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>>;
+    /// Looks up what the field needs of all these objects. Returns how it is written; none where it must be resolved, which says
+    /// what went wrong with each.
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>>;
 }
 
 /// A plain object that the other one has.
@@ -45,41 +45,51 @@ where
     N: Plain + Sync,
     G: Fn(&T) -> &N + Send + Sync,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
         let objects: Vec<&N> = objects.iter().map(|object| (self.get)(object)).collect();
         let prepared = self.plan.prepare(loaders, &objects).await?;
-        Ok(Box::new(move |object, json| {
+        Some(Box::new(move |object, json| {
             prepared.write((self.get)(object), json)
         }))
     }
 }
 
+/// What it means that a key finds nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum Missing {
+    /// There is none.
+    IsNull,
+    /// The catalog contradicts itself, which says that it is there.
+    IsFault,
+}
+
 /// A plain object that a loader finds.
-pub(super) struct Found<'p, T, K, N> {
+pub(super) struct LookedUp<'p, T, K, N> {
     /// By what, if there is any.
     pub(super) key: fn(&T) -> Option<K>,
-    /// Whether there must be one where there is a key.
-    pub(super) is_expected: bool,
+    /// What it means that a key finds nothing.
+    pub(super) missing: Missing,
     /// What is asked of it.
     pub(super) plan: Plan<'p, N>,
 }
 
 #[async_trait]
-impl<T, K, N> StepOf<T> for Found<'_, T, K, N>
+impl<T, K, N> StepOf<T> for LookedUp<'_, T, K, N>
 where
     T: Sync,
     K: Key<Value = Arc<N>>,
     N: Plain + Send + Sync + 'static,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
         let keys: HashSet<K> = objects.iter().filter_map(|object| (self.key)(object)).collect();
-        let found = match self.is_expected {
-            true => loaders.expect_all(keys).await?,
-            false => loaders.load_all(keys).await?,
+        let found = match self.missing {
+            Missing::IsNull => loaders.load_all(keys).await,
+            Missing::IsFault => loaders.expect_all(keys).await,
         };
+        let found = found.ok()?;
         let objects: Vec<&N> = found.values().map(|found| &**found).collect();
         let prepared = self.plan.prepare(loaders, &objects).await?;
-        Ok(Box::new(move |object, json| {
+        Some(Box::new(move |object, json| {
             let found = (self.key)(object).and_then(|key| found.get(&key));
             json.optional(found, |json, found| prepared.write(found, json));
         }))
@@ -101,10 +111,10 @@ where
     K: Key<Value = Arc<N>>,
     N: Send + Sync + 'static,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Result<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
         let keys = objects.iter().map(|object| (self.key)(object));
-        let found = loaders.expect_all(keys.collect()).await?;
-        Ok(Box::new(move |object, json| {
+        let found = loaders.expect_all(keys.collect()).await.ok()?;
+        Some(Box::new(move |object, json| {
             let found = found.get(&(self.key)(object));
             json.optional(found, |json, found| (self.write)(object, found, json));
         }))

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::DbErr;
-use sea_orm::QueryResult;
+use sea_orm::{ConnectionTrait, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
@@ -25,17 +24,18 @@ pub struct DatasetState {
     pub head: Option<DatasetHead>,
 }
 
-impl ByPlace for DatasetState {
-    const COLUMNS: &'static [&'static str] = &[];
-
-    fn read(row: &QueryResult, at: usize) -> Result<Self, DbErr> {
-        let head_at = at + Dataset::COLUMNS.len();
+/// Runs what [`select`] says.
+async fn states(connection: &impl ConnectionTrait, sql: Sql, text: String) -> Result<Vec<DatasetState>> {
+    let head_at = Dataset::COLUMNS.len();
+    let state = |row: &QueryResult| {
         let is_there = row.try_get_by_index::<Option<DatasetId>>(head_at)?.is_some();
-        Ok(Self {
-            dataset: Dataset::read(row, at)?,
+        Ok(DatasetState {
+            dataset: Dataset::read(row, 0)?,
             head: is_there.then(|| DatasetHead::read(row, head_at)).transpose()?,
         })
-    }
+    };
+    let rows = sql.rows(connection, text).await?;
+    rows.iter().map(state).collect()
 }
 
 /// Which datasets a list holds.
@@ -71,7 +71,7 @@ impl Store {
         let mut found: Vec<DatasetState> = Vec::new();
         for relation in relations(&self.reader, vec![(column, values)]) {
             let of = in_relation(&format!("dataset.{column}"), &relation);
-            found.extend(relation.sql.by_place(&self.reader, select(&of)).await?);
+            found.extend(states(&self.reader, relation.sql, select(&of)).await?);
         }
         found.retain(|found| self.viewer.may_read(own_scopes(&found.dataset)));
         Ok(found)
@@ -96,7 +96,7 @@ impl Store {
         let keyset = page.keyset(&mut sql, "slug", descending);
         conditions.extend(keyset.conditions);
         let text = format!("{} {}", select(&conditions.join(" and ")), keyset.order);
-        Ok(Rows::from_query(page, sql.by_place(&self.reader, text).await?))
+        Ok(Rows::from_query(page, states(&self.reader, sql, text).await?))
     }
 
     /// How many datasets `filter` lets through.
