@@ -51,30 +51,27 @@ const MAX_WIDE: usize = 5;
 
 /// The paths to the first few integers of the variables that do not fit in 32 bits.
 pub fn wide_integers(variables: &Variables) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    for (name, value) in variables.iter() {
-        find_wide(value, &mut vec![name.to_string()], &mut found);
-    }
-    found
+    wide_within(variables.iter())
 }
 
-fn find_wide(value: &ConstValue, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
-    let mut within = |key: String, value: &ConstValue| {
-        path.push(key);
-        find_wide(value, path, found);
-        path.pop();
-    };
-    match value {
-        ConstValue::List(values) => values
-            .iter()
-            .enumerate()
-            .for_each(|(n, value)| within(n.to_string(), value)),
-        ConstValue::Object(values) => values
-            .iter()
-            .for_each(|(key, value)| within(key.to_string(), value)),
-        ConstValue::Number(number) if found.len() < MAX_WIDE && is_wide(number) => found.push(path.clone()),
-        _ => {}
+/// Those of the members of a list or an object. Nothing is allocated where there is none.
+fn wide_within<'a, K: ToString>(members: impl Iterator<Item = (K, &'a ConstValue)>) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (key, value) in members {
+        let within = match value {
+            ConstValue::List(values) => wide_within(values.iter().enumerate()),
+            ConstValue::Object(values) => wide_within(values.iter()),
+            ConstValue::Number(number) if is_wide(number) => vec![Vec::new()],
+            _ => continue,
+        };
+        let here = |path| [vec![key.to_string()], path].concat();
+        found.extend(within.into_iter().map(here));
+        if found.len() >= MAX_WIDE {
+            found.truncate(MAX_WIDE);
+            break;
+        }
     }
+    found
 }
 
 fn is_wide(number: &serde_json::Number) -> bool {

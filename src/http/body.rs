@@ -84,6 +84,9 @@ fn parse(max_batch: usize, bytes: &[u8]) -> Result<Incoming, Refusal> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Err(Refusal::bad_request("the body is not UTF-8"));
     };
+    if let Some(usual) = usual(text) {
+        return Ok(Incoming::Single(Box::new(usual.request()?)));
+    }
     let json = parse_json("the body", text)?;
     match json {
         Value::Array(_) if max_batch == 1 => Err(Refusal::bad_request("expected one request, not a batch")),
@@ -150,32 +153,65 @@ fn rounded(json: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// A request as it comes.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    query: Option<String>,
+    document_id: Option<String>,
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Variables,
+    extensions: Option<Map<String, Value>>,
+}
+
+/// Reads a request that is well formed, without a tree of JSON in between: a publish may have thousands of files. None where
+/// something is unusual; what that is needs the tree to be told.
+fn usual(text: &str) -> Option<Fields> {
+    let is_object = text.trim_start().starts_with('{');
+    if !is_object || oversized_integer(text).is_some() {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
 /// Reads a request from its JSON.
 pub fn request(json: Value) -> Result<Request, Refusal> {
     let Value::Object(mut fields) = json else {
         return Err(Refusal::bad_request("expected a request to be an object"));
     };
-    let query = text(&mut fields, "query")?;
-    let document_id = text(&mut fields, "documentId")?;
-    let mut extensions = object(&mut fields, "extensions")?.unwrap_or_default();
-    if let Some(id) = document_id {
-        extensions.insert(persisted::EXTENSION.to_owned(), by_document_id(&id)?);
+    let fields = Fields {
+        query: text(&mut fields, "query")?,
+        document_id: text(&mut fields, "documentId")?,
+        operation_name: text(&mut fields, "operationName")?,
+        variables: object(&mut fields, "variables")?
+            .map(|variables| Variables::from_json(Value::Object(variables)))
+            .unwrap_or_default(),
+        extensions: object(&mut fields, "extensions")?,
+    };
+    fields.request()
+}
+
+impl Fields {
+    fn request(self) -> Result<Request, Refusal> {
+        let mut extensions = self.extensions.unwrap_or_default();
+        if let Some(id) = self.document_id {
+            extensions.insert(persisted::EXTENSION.to_owned(), by_document_id(&id)?);
+        }
+        if self.query.is_none() && !extensions.contains_key(persisted::EXTENSION) {
+            return Err(Refusal::bad_request(
+                "expected the document of the request as `query`",
+            ));
+        }
+        let mut request = Request::new(self.query.unwrap_or_default());
+        request.operation_name = self.operation_name;
+        request.variables = self.variables;
+        let extensions = extensions
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
+        request.extensions.extend(extensions);
+        Ok(request)
     }
-    if query.is_none() && !extensions.contains_key(persisted::EXTENSION) {
-        return Err(Refusal::bad_request(
-            "expected the document of the request as `query`",
-        ));
-    }
-    let mut request = Request::new(query.unwrap_or_default());
-    request.operation_name = text(&mut fields, "operationName")?;
-    if let Some(variables) = object(&mut fields, "variables")? {
-        request.variables = Variables::from_json(Value::Object(variables));
-    }
-    let extensions = extensions
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
-    request.extensions.extend(extensions);
-    Ok(request)
 }
 
 /// The document that a request names as GraphQL over HTTP spells it, as Apollo's clients would.
@@ -295,6 +331,8 @@ mod tests {
         );
         assert!(parse(20, b"\xff").is_err());
         assert!(parse(1, br#"[{"query": "{a}"}]"#).is_err());
+        // The fields of a request in order are not a request.
+        assert!(parse(20, br#"["{a}", null, null, {}, {}]"#).is_err());
     }
 
     #[test]

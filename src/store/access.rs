@@ -37,6 +37,27 @@ pub(super) fn check_writes(by: &Requester, dataset: &Dataset) -> Result<()> {
     }))
 }
 
+/// A condition on datasets, called `dataset`, that holds where `by` may write them.
+pub(super) fn writable(sql: &mut Sql, by: &Requester) -> String {
+    let by_global = match by.holds(Scope::Write) {
+        true => "dataset.write_scopes is null",
+        false => "false",
+    };
+    let may_write = match by.holds(Scope::Admin) {
+        true => "true".to_owned(),
+        false => format!(
+            "({by_global} or {})",
+            has_any(sql, "dataset.write_scopes", &by.scopes)
+        ),
+    };
+    let may_read = readable(sql, by, "dataset.read_scopes", "dataset.write_scopes");
+    [Some(may_write), may_read]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
 /// A condition on rows that holds where `by` may read what has the scopes in the columns `read` and `write`; none for those who
 /// may read everything.
 pub(super) fn readable(sql: &mut Sql, by: &Requester, read: &str, write: &str) -> Option<String> {

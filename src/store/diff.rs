@@ -60,7 +60,7 @@ impl Store {
         for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let (mut conditions, direction) = position(&mut sql, page);
             conditions.push(format!("child.dataset_id = parent.dataset_id and {own}"));
-            let limit = sql.bind(i64::from(page.limit) + 1);
+            let limit = page.limit_in_sql();
             let select = FirstOfEach {
                 columns: &format!("parent.version, {}", PartitionColumns::ALL.select()),
                 parents: PARENTS,
@@ -68,7 +68,7 @@ impl Store {
                 children: "timestore.partitions",
                 branches: &[conditions.join(" and ")],
                 order: &[("start_time", direction), ("id", direction)],
-                limit: &limit,
+                limit,
                 keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);
@@ -96,7 +96,7 @@ impl Store {
              order by child.start_time {direction}, child.id {direction} limit {}",
             PartitionColumns::ALL.select(),
             conditions.join(" and "),
-            sql.bind(i64::from(page.limit) + 1)
+            page.limit_in_sql()
         );
         let rows = by_manifest(&self.reader, sql, text).await?;
         Ok(Rows::from_query(page, rows).map(|(_, file)| file))

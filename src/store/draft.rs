@@ -12,7 +12,11 @@ use timestore_entity::manifest;
 use timestore_entity::manifest_draft::{ActiveModel, Entity, Model as ManifestDraft};
 use timestore_entity::schema_version::Fields;
 
-use super::dataset::{dataset_find_to_write_in_txn, dataset_get_in_txn, dataset_lock_in_txn};
+use super::backend::Batch;
+use super::dataset::{
+    dataset_find_to_write_in_txn, dataset_get_in_txn, dataset_get_with_head_lock_in_txn, dataset_lock_in_txn,
+    head_get,
+};
 use super::faults::Faults;
 use super::keyed::rows_by_id;
 use super::publish::additions::check_additions_in_txn;
@@ -113,9 +117,11 @@ impl Store {
         } else {
             "version"
         };
+        let head = head_get(&transaction, dataset.id).await?;
         resolve_in_txn(
             &transaction,
             &dataset,
+            head.latest_schema_version,
             input.schema.as_ref(),
             &mut faults,
             &["schema", path],
@@ -247,7 +253,8 @@ impl Store {
     pub async fn draft_publish(&self, by: &Requester, input: DraftPublish) -> Result<Published> {
         let transaction = self.begin().await?;
         let draft = self.draft_lock_in_txn(&transaction, by, &input.draft).await?;
-        let dataset = dataset_get_in_txn(&transaction, by, &DatasetRef::Id(draft.dataset_id)).await?;
+        let dataset = DatasetRef::Id(draft.dataset_id);
+        let (dataset, head) = dataset_get_with_head_lock_in_txn(&transaction, by, &dataset).await?;
         let request = json!({ "draft": draft.id, "expectedVersion": input.expected_version });
         let idempotency = Key::new(input.idempotency_key, "publishManifestDraft", &request);
         if let Some(version) = draft.published_version {
@@ -265,8 +272,9 @@ impl Store {
                 .await?;
             if let Some(key) = idempotency {
                 // Another key for the same draft: whoever asks for it gets the same answer.
-                key.record_in_txn(&transaction, dataset.id, Some(version), &[], self.clock.now())
-                    .await?;
+                let mut batch = Batch::new(&transaction);
+                key.add_record(&mut batch, dataset.id, Some(version), &[], self.clock.now());
+                batch.run(&transaction).await?;
                 transaction.commit().await?;
             }
             return Ok(Published {
@@ -294,7 +302,7 @@ impl Store {
             ..Plan::new(DatasetRef::Id(dataset.id), "publishManifestDraft")
         };
         let published = self
-            .publish_in_txn(&transaction, by, dataset, plan)
+            .publish_in_txn(&transaction, by, (dataset, head), plan)
             .await
             .map_err(of_draft)?;
         let version = published.manifest.as_ref().map(|manifest| manifest.version);

@@ -125,7 +125,7 @@ impl Store {
             "with old as materialized \
              (select {key} from timestore.{table} as old where {condition} order by {order} limit {}{}) \
              delete from timestore.{table} where ({key}) in (select {key} from old)",
-            sql.bind(i64::from(limit)),
+            limit,
             for_update(&sql, Others::Skip)
         );
         let deleted = sql.execute(&transaction, text).await?.rows_affected();

@@ -107,7 +107,7 @@ pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
             children: &format!("timestore.{}", list.table),
             branches: &[branch.join(" and ")],
             order: &[(list.key, keyset.direction)],
-            limit: &keyset.limit,
+            limit: keyset.limit,
             keeps_childless: false,
         };
         let text = first_of_each(&sql, &select);

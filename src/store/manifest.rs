@@ -93,7 +93,7 @@ impl Store {
                 children: "timestore.manifests",
                 branches: &[branch],
                 order: &[("version", keyset.direction)],
-                limit: &keyset.limit,
+                limit: keyset.limit,
                 keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);

@@ -27,6 +27,12 @@ impl<K> Page<K> {
             backwards: false,
         }
     }
+
+    /// How many rows to ask the database for: one more tells whether there are more. It is written into the text and not bound,
+    /// since a plan that is made for any number of rows may be the wrong one for a few.
+    pub(super) fn limit_in_sql(&self) -> u64 {
+        u64::from(self.limit) + 1
+    }
 }
 
 /// The rows of a page, in the list's order.
@@ -75,8 +81,8 @@ pub(super) struct Keyset {
     pub(super) order: String,
     /// The direction in which rows come.
     pub(super) direction: &'static str,
-    /// How the limit is named.
-    pub(super) limit: String,
+    /// The limit.
+    pub(super) limit: u64,
 }
 
 impl<K: Clone + Into<sea_orm::Value>> Page<K> {
@@ -95,7 +101,7 @@ impl<K: Clone + Into<sea_orm::Value>> Page<K> {
         } else {
             "desc"
         };
-        let limit = sql.bind(i64::from(self.limit) + 1);
+        let limit = self.limit_in_sql();
         Keyset {
             conditions,
             order: format!("order by {key} {direction} limit {limit}"),
@@ -116,7 +122,7 @@ impl<I: Copy + Into<sea_orm::Value>> Page<(Timestamp, I)> {
             }
         }
         let direction = if self.backwards { "asc" } else { "desc" };
-        let limit = sql.bind(i64::from(self.limit) + 1);
+        let limit = self.limit_in_sql();
         Keyset {
             conditions,
             order: format!("order by {time} {direction}, id {direction} limit {limit}"),

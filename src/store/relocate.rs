@@ -11,7 +11,7 @@ use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::{PartitionId, StorageTargetId};
 use timestore_entity::partition::Model as Partition;
 
-use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found, head_lock_in_txn};
+use super::dataset::{dataset_find_with_head_lock_in_txn, dataset_not_found};
 use super::error::NotLive;
 use super::faults::Faults;
 use super::keyed::rows_by_id;
@@ -57,16 +57,14 @@ impl Store {
         if input.moves.is_empty() || input.moves.len() > MAX_FILES {
             faults.invalid(&["moves"], format!("expected 1 to {MAX_FILES} files"));
         }
-        let Some(dataset) = dataset_find_to_write_in_txn(&transaction, by, &input.dataset).await? else {
+        let found = dataset_find_with_head_lock_in_txn(&transaction, by, &input.dataset).await?;
+        let Some((dataset, head)) = found else {
             faults.push(dataset_not_found(&input.dataset));
             return Err(faults.into_inner().into());
         };
         faults.finish()?;
-        head_lock_in_txn(&transaction, dataset.id)
-            .await?
-            .ok_or_else(|| dataset_not_found(&input.dataset))?;
         let request = json!({ "moves": &input.moves, "expectedVersion": input.expected_version });
-        let key = Key::new(input.idempotency_key, "relocatePartitions", &request);
+        let key = Key::new(input.idempotency_key, "relocatePartitions", request);
         let mut faults = Faults::default();
         if let Some(key) = &key
             && let Some(replay) = key
@@ -88,7 +86,7 @@ impl Store {
             ..Plan::new(DatasetRef::Id(dataset.id), "relocatePartitions")
         };
         let published = self
-            .publish_in_txn(&transaction, by, dataset, plan)
+            .publish_in_txn(&transaction, by, (dataset, head), plan)
             .await
             .map_err(of_moves)?;
         transaction.commit().await?;

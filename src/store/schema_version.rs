@@ -13,8 +13,7 @@ use timestore_entity::enums::{ChangeKind, CompatibilityMode};
 use timestore_entity::ids::DatasetId;
 use timestore_entity::schema_version::{ActiveModel, Column, Entity, Field, Fields, Model as SchemaVersion};
 
-use super::backend::Sql;
-use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found, head_lock_in_txn};
+use super::dataset::{dataset_find_with_head_lock_in_txn, dataset_not_found};
 use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_number};
 use super::trail::Trail;
@@ -51,7 +50,7 @@ pub struct SchemaVersionCreated {
 /// What fields, or a version, come to under the lock of the head.
 pub(super) enum Resolved {
     /// A version that exists.
-    Existing(SchemaVersion),
+    Existing(i32),
     /// Fields that become the next version.
     New(Vec<Field>),
 }
@@ -68,24 +67,27 @@ impl Store {
         if let Some(description) = &input.description {
             faults.check(&["description"], crate::model::naming::description(description));
         }
-        let dataset = dataset_find_to_write_in_txn(&transaction, by, &input.dataset).await?;
-        let head = match &dataset {
-            Some(dataset) => head_lock_in_txn(&transaction, dataset.id).await?,
-            None => None,
-        };
-        let Some((dataset, mut head)) = dataset.zip(head) else {
+        let found = dataset_find_with_head_lock_in_txn(&transaction, by, &input.dataset).await?;
+        let Some((dataset, mut head)) = found else {
             faults.push(dataset_not_found(&input.dataset));
             check_schema_fields(&input.fields, &["fields"], &mut faults);
             return Err(faults.into_inner().into());
         };
-        let newest = newest_in_txn(&transaction, dataset.id).await?;
+        let newest = version_in_txn(&transaction, dataset.id, head.latest_schema_version).await?;
         let compatibility = newest.map(|newest| compare(&newest.fields.0, &input.fields));
-        let fields = SchemaRef::Fields(input.fields);
-        let resolved =
-            resolve_in_txn(&transaction, &dataset, Some(&fields), &mut faults, &["fields"]).await?;
+        let (newest, fields) = (head.latest_schema_version, SchemaRef::Fields(input.fields));
+        let resolved = resolve_in_txn(
+            &transaction,
+            &dataset,
+            newest,
+            Some(&fields),
+            &mut faults,
+            &["fields"],
+        )
+        .await?;
         faults.finish()?;
         let schema_version = match resolved {
-            Some(Resolved::Existing(existing)) => Some(existing),
+            Some(Resolved::Existing(version)) => version_in_txn(&transaction, dataset.id, version).await?,
             Some(Resolved::New(fields)) if !input.dry_run => {
                 let created = self
                     .insert_in_txn(&transaction, by, &dataset, &mut head, fields, input.description)
@@ -173,34 +175,28 @@ impl Store {
     }
 }
 
-/// What `schema` comes to: the newest version where none is named, an earlier one with equal fields, or fields that the
-/// dataset's mode allows to follow. Faults are added at `path`.
+/// What `schema` comes to: the newest version, which is the `newest` of the dataset, where none is named, an earlier one with equal
+/// fields, or fields that the dataset's mode allows to follow. Faults are added at `path`.
 pub(super) async fn resolve_in_txn(
     transaction: &DatabaseTransaction,
     dataset: &Dataset,
+    newest: i32,
     schema: Option<&SchemaRef>,
     faults: &mut Faults,
     path: &[&str],
 ) -> Result<Option<Resolved>> {
     match schema {
-        None => Ok(newest_in_txn(transaction, dataset.id)
-            .await?
-            .map(Resolved::Existing)),
+        None => Ok((newest > 0).then_some(Resolved::Existing(newest))),
+        Some(SchemaRef::Version(version)) if (1..=newest).contains(version) => {
+            Ok(Some(Resolved::Existing(*version)))
+        }
         Some(SchemaRef::Version(version)) => {
-            let found = Entity::find_by_id((dataset.id, *version))
-                .one(transaction)
-                .await?;
-            if found.is_none() {
-                faults.add(
-                    path,
-                    FaultKind::NotFound,
-                    format!("the dataset has no schema version {version}"),
-                );
-            }
-            Ok(found.map(Resolved::Existing))
+            let message = format!("the dataset has no schema version {version}");
+            faults.add(path, FaultKind::NotFound, message);
+            Ok(None)
         }
         Some(SchemaRef::Fields(fields)) => {
-            resolve_fields_in_txn(transaction, dataset, fields, faults, path).await
+            resolve_fields_in_txn(transaction, dataset, newest, fields, faults, path).await
         }
     }
 }
@@ -222,6 +218,7 @@ pub(super) fn check_schema_fields(fields: &[Field], path: &[&str], faults: &mut 
 async fn resolve_fields_in_txn(
     transaction: &DatabaseTransaction,
     dataset: &Dataset,
+    newest: i32,
     fields: &[Field],
     faults: &mut Faults,
     path: &[&str],
@@ -236,9 +233,9 @@ async fn resolve_fields_in_txn(
         .one(transaction)
         .await?;
     if let Some(same) = same {
-        return Ok(Some(Resolved::Existing(same)));
+        return Ok(Some(Resolved::Existing(same.version)));
     }
-    if let Some(newest) = newest_in_txn(transaction, dataset.id).await? {
+    if let Some(newest) = version_in_txn(transaction, dataset.id, newest).await? {
         let compatibility = compare(&newest.fields.0, fields);
         if compatibility.kind == CompatibilityKind::Breaking
             && dataset.compatibility == CompatibilityMode::Additive
@@ -252,11 +249,10 @@ async fn resolve_fields_in_txn(
     Ok(Some(Resolved::New(fields.to_vec())))
 }
 
-async fn newest_in_txn(connection: &impl ConnectionTrait, id: DatasetId) -> Result<Option<SchemaVersion>> {
-    let mut sql = Sql::new(connection);
-    let text = format!(
-        "select * from timestore.schema_versions where dataset_id = {} order by version desc limit 1",
-        sql.bind(id)
-    );
-    Ok(sql.one(connection, text).await?)
+async fn version_in_txn(
+    connection: &impl ConnectionTrait,
+    id: DatasetId,
+    version: i32,
+) -> Result<Option<SchemaVersion>> {
+    Ok(Entity::find_by_id((id, version)).one(connection).await?)
 }

@@ -1,13 +1,14 @@
 //! The trail of a mutation: its audit event and its change-feed row, both written in its transaction, or neither.
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::{AuditOutcome, ChangeKind};
 use timestore_entity::ids::{AuditEventId, DatasetId};
 use timestore_entity::{Timestamp, audit_event, change, dataset};
 
-use super::Store;
+use super::backend::Batch;
+use super::{Result, Store};
 use crate::auth::Requester;
 
 /// What a mutation did.
@@ -46,7 +47,14 @@ impl Store {
         by: &Requester,
         now: Timestamp,
         trail: Trail<'_>,
-    ) -> Result<(), DbErr> {
+    ) -> Result<()> {
+        let mut batch = Batch::new(transaction);
+        self.add_trail(&mut batch, by, now, trail);
+        batch.run(transaction).await
+    }
+
+    /// Adds the trail of a mutation by `by` at `now` to what else it writes.
+    pub(super) fn add_trail(&self, batch: &mut Batch, by: &Requester, now: Timestamp, trail: Trail<'_>) {
         let Trail {
             action,
             kind,
@@ -55,15 +63,15 @@ impl Store {
             detail,
         } = trail;
         let about = dataset.map(|dataset| (dataset.id, Some(dataset.slug.clone())));
-        self.audit_row_in_txn(transaction, by, now, action, about, detail.clone())
-            .await?;
+        let event = self.audit_row(by, now, action, about, detail.clone());
         let mut change = change_row(now, kind, dataset.map(|dataset| dataset.id), version, detail);
         if let Some(dataset) = dataset.filter(|_| kind == ChangeKind::DatasetDeleted) {
             // Nothing else will tell who may know of it.
             change.read_scopes = Set(dataset.read_scopes.clone());
             change.write_scopes = Set(dataset.write_scopes.clone());
         }
-        insert_in_txn(transaction, change).await
+        batch.one("the audit event", &audit_event::Entity::insert(event));
+        batch.one("the change", &change::Entity::insert(change));
     }
 
     /// Writes the trail of a mutation of what is left of a dataset.
@@ -73,7 +81,7 @@ impl Store {
         by: &Requester,
         now: Timestamp,
         gone: Gone,
-    ) -> Result<(), DbErr> {
+    ) -> Result<()> {
         let Gone {
             action,
             kind,
@@ -81,21 +89,14 @@ impl Store {
             slug,
             detail,
         } = gone;
-        self.audit_row_in_txn(
-            transaction,
-            by,
-            now,
-            action,
-            Some((dataset, slug)),
-            detail.clone(),
-        )
-        .await?;
-        match kind {
-            Some(kind) => {
-                insert_in_txn(transaction, change_row(now, kind, Some(dataset), None, detail)).await
-            }
-            None => Ok(()),
+        let event = self.audit_row(by, now, action, Some((dataset, slug)), detail.clone());
+        let mut batch = Batch::new(transaction);
+        batch.one("the audit event", &audit_event::Entity::insert(event));
+        if let Some(kind) = kind {
+            let change = change_row(now, kind, Some(dataset), None, detail);
+            batch.one("the change", &change::Entity::insert(change));
         }
+        batch.run(transaction).await
     }
 
     /// Writes the audit event of a mutation that is about no dataset in particular, and that readers of the change feed need not
@@ -107,9 +108,12 @@ impl Store {
         now: Timestamp,
         action: &'static str,
         detail: Json,
-    ) -> Result<(), DbErr> {
-        self.audit_row_in_txn(transaction, by, now, action, None, detail)
-            .await
+    ) -> Result<()> {
+        let event = self.audit_row(by, now, action, None, detail);
+        audit_event::Entity::insert(event)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
     }
 
     /// Writes the audit event of a mutation that readers of the change feed need not know of: a draft is nobody's but its
@@ -122,23 +126,25 @@ impl Store {
         action: &'static str,
         dataset: &dataset::Model,
         detail: Json,
-    ) -> Result<(), DbErr> {
+    ) -> Result<()> {
         let about = Some((dataset.id, Some(dataset.slug.clone())));
-        self.audit_row_in_txn(transaction, by, now, action, about, detail)
-            .await
+        let event = self.audit_row(by, now, action, about, detail);
+        audit_event::Entity::insert(event)
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
     }
 
-    async fn audit_row_in_txn(
+    fn audit_row(
         &self,
-        transaction: &DatabaseTransaction,
         by: &Requester,
         now: Timestamp,
         action: &'static str,
         about: Option<(DatasetId, Option<String>)>,
         detail: Json,
-    ) -> Result<(), DbErr> {
+    ) -> audit_event::ActiveModel {
         let (dataset, slug) = about.unzip();
-        let event = audit_event::ActiveModel {
+        audit_event::ActiveModel {
             id: Set(AuditEventId(self.clock.id())),
             actor: Set(by.subject.clone()),
             scopes: Set(json!(by.scopes)),
@@ -148,11 +154,7 @@ impl Store {
             dataset_slug: Set(slug.flatten()),
             detail: Set(detail),
             occurred_at: Set(now),
-        };
-        audit_event::Entity::insert(event)
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(())
+        }
     }
 }
 
@@ -174,11 +176,4 @@ fn change_row(
         read_scopes: NotSet,
         write_scopes: NotSet,
     }
-}
-
-async fn insert_in_txn(transaction: &DatabaseTransaction, change: change::ActiveModel) -> Result<(), DbErr> {
-    change::Entity::insert(change)
-        .exec_without_returning(transaction)
-        .await?;
-    Ok(())
 }

@@ -8,6 +8,7 @@ use timestore_entity::Timestamp;
 use timestore_entity::ids::DatasetId;
 use timestore_entity::watermark::{ActiveModel, Column, Entity, Model as Watermark};
 
+use super::backend::Batch;
 use super::faults::Faults;
 use super::{FaultKind, Result, Store};
 use crate::model::naming;
@@ -72,15 +73,15 @@ pub(super) async fn watermark_check_in_txn(
 }
 
 /// Moves a watermark: it only grows, as does the fencing token.
-pub(super) async fn watermark_advance_in_txn(
-    transaction: &DatabaseTransaction,
+pub(super) fn add_watermark_advance(
+    batch: &mut Batch,
     id: DatasetId,
     before: Option<Watermark>,
     advance: &WatermarkAdvance,
     rows: i64,
     version: Option<i32>,
     now: Timestamp,
-) -> Result<()> {
+) {
     let sealed_through = before.as_ref().map_or(advance.sealed_through, |w| {
         w.sealed_through.max(advance.sealed_through)
     });
@@ -97,8 +98,13 @@ pub(super) async fn watermark_advance_in_txn(
     };
     let row = ActiveModel::from(watermark);
     match before {
-        Some(_) => drop(row.reset_all().update(transaction).await?),
-        None => drop(Entity::insert(row).exec_without_returning(transaction).await?),
+        Some(before) => {
+            let row = Entity::update_many().set(row.reset_all());
+            let of_source = row
+                .filter(Column::DatasetId.eq(id))
+                .filter(Column::Source.eq(before.source));
+            batch.one("the watermark", &of_source);
+        }
+        None => batch.one("the watermark", &Entity::insert(row)),
     }
-    Ok(())
 }

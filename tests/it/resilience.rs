@@ -1,6 +1,11 @@
 //! A database that is cut off, full, read-only, or says what it must not.
 
-use sea_orm::{ConnectionTrait, Database, DbErr, MockDatabase, MockExecResult, RuntimeErr};
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ConnectionTrait, Database, DbErr, EntityTrait, Iterable, MockDatabase, MockExecResult, ModelTrait,
+    RuntimeErr,
+};
 use timestore_gateway::store::backend::Connections;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::publish::ManifestPublish;
@@ -281,6 +286,18 @@ async fn a_connection_that_cannot_be_made_is_unavailable() {
     );
 }
 
+/// A row with the columns of two, which are read by their places.
+fn side_by_side(left: &impl ModelTrait, right: &impl ModelTrait) -> BTreeMap<String, sea_orm::Value> {
+    fn values<M: ModelTrait>(row: &M) -> Vec<sea_orm::Value> {
+        <M::Entity as EntityTrait>::Column::iter()
+            .map(|column| row.get(column))
+            .collect()
+    }
+    let values = [values(left), values(right)].concat().into_iter();
+    let place = |(place, value)| (format!("{place:03}"), value);
+    values.enumerate().map(place).collect()
+}
+
 #[tokio::test]
 async fn a_delete_that_deletes_nothing_is_not_reported_as_done() {
     let database = TestDatabase::sqlite().await;
@@ -301,8 +318,7 @@ async fn a_delete_that_deletes_nothing_is_not_reported_as_done() {
     let snapshot = store.snapshot_create(&ann(), input).await.unwrap();
     // Found under the lock, and gone all the same when it is to be deleted: no real database does that.
     let mock = MockDatabase::new(sea_orm::DbBackend::Postgres)
-        .append_query_results([[dataset.clone()]])
-        .append_query_results([[head]])
+        .append_query_results([[side_by_side(&dataset, &head)]])
         .append_query_results([[snapshot]])
         .append_exec_results([MockExecResult {
             last_insert_id: 0,

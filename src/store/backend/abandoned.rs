@@ -1,7 +1,7 @@
 //! Statements of PostgreSQL that nobody waits for any more: their request ran out of time, or its client left.
 //!
 //! Dropping a query does not end it on the server, and its connection would be busy until it ends by itself. Here the connection
-//! is closed instead, and the server is told to look for closed connections while it executes.
+//! is closed instead: the server looks for closed connections while it executes (`settings`).
 //!
 //! On SQLite such a statement ends by itself. A progress handler could end it, but a pool does not say which of its connections is given
 //! back, and asking a connection waits for its statement.
@@ -9,33 +9,20 @@
 use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::{Connection, Executor, Postgres};
+use sea_orm::sqlx::{Connection, Postgres};
 use tokio::time::timeout;
 
 /// How long an abandoned statement may take to end by itself, so that its connection can be used again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How often the server looks, in its own notation. Behind PgBouncer the role has to say so: see `docs/operations.md`.
-const LOOK: &str = "set client_connection_check_interval = '500ms'";
-
 /// A pool that closes connections with abandoned statements, which ends these.
 pub(super) fn closing_abandoned(options: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
-    options
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                // Some platforms cannot look. Statements end by themselves there.
-                if let Err(error) = connection.execute(LOOK).await {
-                    tracing::debug!(error = %error, "the server does not look for closed connections");
-                }
-                Ok(())
-            })
+    options.after_release(|connection, _| {
+        Box::pin(async move {
+            // At once where no statement is under way.
+            timeout(PATIENCE, connection.flush())
+                .await
+                .map_or(Ok(false), |flushed| flushed.map(|()| true))
         })
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                // At once where no statement is under way.
-                timeout(PATIENCE, connection.flush())
-                    .await
-                    .map_or(Ok(false), |flushed| flushed.map(|()| true))
-            })
-        })
+    })
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::abandoned::closing_abandoned;
+use super::settings::with_settings;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor};
@@ -65,7 +66,7 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
                 .connect_timeout(PATIENCE)
                 .test_before_acquire_if_idle_for(STALE)
                 .set_application_name("timestore")
-                .map_sqlx_postgres_pool_opts(closing_abandoned)
+                .map_sqlx_postgres_pool_opts(|options| with_settings(closing_abandoned(options)))
                 .sqlx_logging(false);
             let pool = sea_orm::Database::connect(options).await?;
             Ok(Connections::new(pool.clone(), pool))
@@ -90,7 +91,7 @@ pub async fn connect_replica(database: &Database, size: u32) -> Result<DatabaseC
         .acquire_timeout(PROMPT)
         .test_before_acquire_if_idle_for(STALE)
         .set_application_name("timestore")
-        .map_sqlx_postgres_pool_opts(closing_abandoned)
+        .map_sqlx_postgres_pool_opts(|options| with_settings(closing_abandoned(options)))
         .sqlx_logging(false);
     sea_orm::Database::connect(options).await
 }

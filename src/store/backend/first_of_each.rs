@@ -17,8 +17,8 @@ pub(in crate::store) struct FirstOfEach<'a> {
     pub(in crate::store) branches: &'a [String],
     /// The columns of the order, each with its direction.
     pub(in crate::store) order: &'a [(&'a str, &'a str)],
-    /// How to name the largest number of children of a parent.
-    pub(in crate::store) limit: &'a str,
+    /// The largest number of children of a parent.
+    pub(in crate::store) limit: u64,
     /// Whether a parent that has none is there, with nulls for a child.
     pub(in crate::store) keeps_childless: bool,
 }

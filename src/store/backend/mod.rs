@@ -4,6 +4,7 @@
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
 mod abandoned;
+mod batch;
 mod by_place;
 mod connect;
 mod constraint;
@@ -13,8 +14,10 @@ mod pools;
 mod reader;
 mod relation;
 mod replica;
+mod settings;
 mod sql;
 
+pub(super) use batch::Batch;
 pub(super) use by_place::{ByPlace, by_place, columns_of};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};

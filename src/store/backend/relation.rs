@@ -47,11 +47,16 @@ pub(in crate::store) struct Relation {
     pub(in crate::store) sql: Sql,
 }
 
-/// Relations with the columns named `columns`, which have equally many values, in chunks that a statement can hold.
+/// Relations with the columns named `columns`, which have equally many values, in chunks that a statement can hold; none where they
+/// have none.
 pub(in crate::store) fn relations(
     connection: &impl ConnectionTrait,
     columns: Vec<(&'static str, Column)>,
 ) -> Vec<Relation> {
+    let rows = columns.first().map_or(0, |(_, column)| column.len());
+    if rows == 0 {
+        return Vec::new();
+    }
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut sql = Sql::new(connection);
     if sql.is_postgres() {
@@ -84,7 +89,6 @@ pub(in crate::store) fn relations(
         .into_iter()
         .map(|(_, column)| column.into_values())
         .collect();
-    let rows = columns.first().map_or(0, Vec::len);
     let size = SQLITE_PARAMETERS / names.len().max(1);
     (0..rows)
         .step_by(size)
@@ -122,6 +126,21 @@ pub(in crate::store) fn in_relation(left: &str, relation: &Relation) -> String {
 }
 
 impl Column {
+    fn len(&self) -> usize {
+        match self {
+            Self::Uuid(values) => values.len(),
+            Self::Text(values) => values.len(),
+            Self::OptionalText(values) => values.len(),
+            Self::Json(values) => values.len(),
+            Self::OptionalJson(values) => values.len(),
+            Self::SmallInt(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::OptionalInt(values) => values.len(),
+            Self::BigInt(values) => values.len(),
+            Self::Time(values) => values.len(),
+        }
+    }
+
     fn array_sql_type(&self) -> &'static str {
         match self {
             Self::Uuid(_) => "uuid",

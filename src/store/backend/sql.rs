@@ -104,7 +104,8 @@ impl Sql {
         connection.execute_raw(self.statement(text)).await
     }
 
-    fn statement(self, text: String) -> Statement {
+    /// The statement, to be executed with others.
+    pub(in crate::store) fn statement(self, text: String) -> Statement {
         Statement::from_sql_and_values(self.backend, text, self.values)
     }
 }

@@ -18,12 +18,12 @@ impl Store {
             // Somebody else is at it.
             return Ok(0);
         }
-        let mut sql = Sql::new(&transaction);
+        let sql = Sql::new(&transaction);
         // What readers have not been shown is not cleared either: a change could still come to stand before it.
         let text = format!(
             "select * from timestore.changes where {} order by transaction_id, sequence limit {}",
             change_horizon(&sql),
-            sql.bind(i64::from(limit))
+            limit
         );
         let changes: Vec<Change> = sql.all(&transaction, text).await?;
         let old: Vec<&Change> = changes

@@ -63,7 +63,7 @@ impl Store {
              order by page.transaction_id, page.sequence",
             change_horizon(&sql),
             conditions.join(" and "),
-            sql.bind(i64::from(limit) + 1)
+            u64::from(limit) + 1
         );
         let read = sql.rows(self.reader.primary(), text).await?;
         let Some(first) = read.first() else {

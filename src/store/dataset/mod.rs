@@ -22,7 +22,9 @@ pub use delete::{DatasetDelete, DatasetDeleted};
 pub use read::{DatasetFilter, DatasetState};
 pub use update::DatasetUpdate;
 
-use super::access::{check_writes, own_scopes};
+use read::state_lock_in_txn;
+
+use super::access::{check_writes, own_scopes, writable};
 use super::backend::Sql;
 use super::{DatasetRef, Fault, Result, Store};
 use crate::auth::Requester;
@@ -161,7 +163,32 @@ pub(super) async fn dataset_get_with_head_lock_in_txn(
     by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<(Dataset, DatasetHead)> {
-    let found = dataset_get_in_txn(transaction, by, dataset).await?;
-    let head = head_lock_in_txn(transaction, found.id).await?;
-    Ok((found, head.ok_or_else(|| dataset_not_found(dataset))?))
+    let found = dataset_find_with_head_lock_in_txn(transaction, by, dataset).await?;
+    Ok(found.ok_or_else(|| dataset_not_found(dataset))?)
+}
+
+/// The same, where there is such a dataset. Nobody waits for a head, or has others wait, without being allowed to write.
+pub(super) async fn dataset_find_with_head_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    by: &Requester,
+    dataset: &DatasetRef,
+) -> Result<Option<(Dataset, DatasetHead)>> {
+    let mut sql = Sql::new(transaction);
+    let named = match dataset {
+        DatasetRef::Id(id) => Some(format!("dataset.id = {}", sql.bind(*id))),
+        DatasetRef::Slug(slug) => naming::slug(slug)
+            .ok()
+            .map(|slug| format!("dataset.slug = {}", sql.bind(slug))),
+        DatasetRef::Unknown(_) => None,
+    };
+    let Some(named) = named else {
+        return Ok(None);
+    };
+    let condition = format!("{named} and {}", writable(&mut sql, by));
+    if let Some(found) = state_lock_in_txn(transaction, sql, &condition).await? {
+        return Ok(Some(found));
+    }
+    // There is none, or it is not theirs to write.
+    dataset_find_to_write_in_txn(transaction, by, dataset).await?;
+    Ok(None)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
@@ -10,7 +10,7 @@ use timestore_entity::ids::DatasetId;
 
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
-use crate::store::backend::{ByPlace, Column, Sql, columns_of, in_relation, relations};
+use crate::store::backend::{ByPlace, Column, Others, Sql, columns_of, for_update, in_relation, relations};
 use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
 use crate::store::{Fault, Page, Result, Rows, StorageTargetRef, Store};
@@ -22,6 +22,25 @@ pub struct DatasetState {
     pub dataset: Dataset,
     /// Its head; none where the catalog has lost it.
     pub head: Option<DatasetHead>,
+}
+
+/// The dataset for which `condition` holds, and its head, which is locked until the end of the transaction.
+pub(super) async fn state_lock_in_txn(
+    transaction: &DatabaseTransaction,
+    sql: Sql,
+    condition: &str,
+) -> Result<Option<(Dataset, DatasetHead)>> {
+    let lock = match for_update(&sql, Others::Wait) {
+        "" => String::new(),
+        lock => format!("{lock} of head"),
+    };
+    let text = format!(
+        "select {} from timestore.datasets as dataset \
+         join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}{lock}",
+        columns()
+    );
+    let found = states(transaction, sql, text).await?.pop();
+    Ok(found.and_then(|found| Some((found.dataset, found.head?))))
 }
 
 /// Runs what [`select`] says.
@@ -140,11 +159,18 @@ impl Store {
 /// Datasets with their heads, where `condition` holds.
 fn select(condition: &str) -> String {
     format!(
-        "select {}, {} from timestore.datasets as dataset \
+        "select {} from timestore.datasets as dataset \
          left join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}",
-        columns_of::<Dataset>("dataset"),
-        columns_of::<DatasetHead>("head")
+        columns()
     )
+}
+
+fn columns() -> String {
+    let (dataset, head) = (
+        columns_of::<Dataset>("dataset"),
+        columns_of::<DatasetHead>("head"),
+    );
+    format!("{dataset}, {head}")
 }
 
 fn escape_like(text: &str) -> String {

@@ -105,7 +105,7 @@ impl Store {
     async fn lease(&self, claimed: &mut Claimed, owner: &str, limit: i32, now: Timestamp) -> Result<bool> {
         let transaction = self.begin().await?;
         let mut sql = Sql::new(&transaction);
-        let (at, limit) = (sql.bind(now), sql.bind(i64::from(limit)));
+        let at = sql.bind(now);
         // Of several claims at once, each takes what the others leave.
         let skip_locked = for_update(&sql, Others::Skip);
         let text = format!(

@@ -105,7 +105,7 @@ impl Store {
             "select * from timestore.file_removals where {} \
              order by dataset_id {direction}, partition_id {direction} limit {}",
             conditions.join(" and "),
-            sql.bind(i64::from(page.limit) + 1)
+            page.limit_in_sql()
         );
         let rows = Rows::from_query(page, sql.all(&self.reader, text).await?);
         Ok(rows.map(|row: FileRemoval| {

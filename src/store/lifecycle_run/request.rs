@@ -195,7 +195,7 @@ impl Store {
         run: &LifecycleRun,
     ) -> Result<()> {
         let detail = json!({ "run": run.id, "kind": run.kind.as_str().to_uppercase() });
-        let audited = match dataset {
+        match dataset {
             Some(dataset) => {
                 self.audit_in_txn(transaction, by, now, action, dataset, detail)
                     .await
@@ -204,8 +204,7 @@ impl Store {
                 self.audit_of_all_in_txn(transaction, by, now, action, detail)
                     .await
             }
-        };
-        Ok(audited?)
+        }
     }
 }
 

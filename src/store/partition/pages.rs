@@ -89,7 +89,7 @@ impl Store {
         for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let (conditions, direction) = position(&mut sql, page);
             let branches = scope.branches(&mut sql, window, &conditions);
-            let limit = sql.bind(i64::from(page.limit) + 1);
+            let limit = page.limit_in_sql();
             let select = FirstOfEach {
                 columns: &columns,
                 parents: PARENTS,
@@ -97,7 +97,7 @@ impl Store {
                 children: "timestore.partitions",
                 branches: &branches,
                 order: &[("start_time", direction), ("id", direction)],
-                limit: &limit,
+                limit,
                 keeps_childless: true,
             };
             let text = first_of_each(&sql, &select);

@@ -1,16 +1,18 @@
 //! Idempotency keys: the same key returns the first result, whether its answer arrived or not.
 
-use sea_orm::{DatabaseTransaction, EntityTrait};
-use serde_json::Value as Json;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{DatabaseTransaction, EntityTrait, Iterable};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
-use timestore_entity::idempotency_record::{ActiveModel, Entity, Model as IdempotencyRecord};
+use timestore_entity::idempotency_record::{ActiveModel, Column, Entity, Model as IdempotencyRecord};
 use timestore_entity::ids::DatasetId;
 use timestore_entity::manifest;
 
 use super::input::{Published, Skipped};
 use crate::model::naming;
+use crate::store::backend::Batch;
 use crate::store::faults::Faults;
 use crate::store::{FaultKind, Result};
 
@@ -29,11 +31,13 @@ impl Key {
     pub(in crate::store) fn new(
         key: Option<String>,
         operation: &'static str,
-        request: &Json,
+        request: impl Serialize,
     ) -> Option<Self> {
+        let key = key?;
+        let request = serde_json::to_value(request).unwrap_or_default();
         let hash = Sha256::digest(request.to_string());
         let request_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        key.map(|key| Self {
+        Some(Self {
             key,
             operation,
             request_hash,
@@ -83,19 +87,15 @@ impl Key {
         }))
     }
 
-    /// Remembers the key and its result.
-    pub(in crate::store) async fn record_in_txn(
+    /// Has the key and its result remembered.
+    pub(in crate::store) fn add_record(
         self,
-        transaction: &DatabaseTransaction,
+        batch: &mut Batch,
         dataset: DatasetId,
         version: Option<i32>,
         skipped: &[Skipped],
         now: Timestamp,
-    ) -> Result<()> {
-        // A forgotten key may be used again.
-        Entity::delete_by_id((dataset, self.key.clone()))
-            .exec(transaction)
-            .await?;
+    ) {
         let record = IdempotencyRecord {
             dataset_id: dataset,
             key: self.key,
@@ -106,9 +106,11 @@ impl Key {
             created_at: now,
             expires_at: now + MEMORY,
         };
-        Entity::insert(ActiveModel::from(record))
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(())
+        // A forgotten key may be used again.
+        let key = [Column::DatasetId, Column::Key];
+        let others = Column::iter().filter(|column| !matches!(column, Column::DatasetId | Column::Key));
+        let again = OnConflict::columns(key).update_columns(others).to_owned();
+        let record = Entity::insert(ActiveModel::from(record)).on_conflict(again);
+        batch.one("the idempotency key", &record);
     }
 }

@@ -1,32 +1,38 @@
 //! Inserting files, published or staged: on PostgreSQL in one statement, an array a column.
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use timestore_entity::ids::{DatasetId, ManifestDraftId};
 use timestore_entity::partition::Model as Partition;
 
 use crate::store::Result;
-use crate::store::backend::{Column, Relation, Sql, relations};
+use crate::store::backend::{Batch, Column, Relation, Sql, relations};
 
 /// The columns that published and staged files share.
 const SHARED: &str = "dataset_id, id, storage_target_id, file_path, file_format, file_size_bytes, row_count, start_time, \
      end_time, span_class, partition_key, checksum, column_statistics, bloom_filters, ingestion_signature, metadata";
 
-/// Inserts files of version `version`, each with its own schema version; returns how many.
-pub(super) async fn insert_in_txn(
-    transaction: &DatabaseTransaction,
+const ADDED: &str = "added files";
+
+/// Inserts files of version `version`, each with its own schema version.
+pub(super) fn add_files(
+    batch: &mut Batch,
+    connection: &impl ConnectionTrait,
     files: Vec<Partition>,
     version: i32,
-) -> Result<u64> {
-    let mut inserted = 0;
-    for Relation { from, mut sql, .. } in relations(transaction, columns_of(files)) {
+) {
+    let count = files.len() as u64;
+    let insertion = |Relation { from, mut sql, .. }| {
         let version = sql.bind(version);
         let text = format!(
             "insert into timestore.partitions ({SHARED}, schema_version, added_version) \
              select {SHARED}, schema_version, {version} from {from}"
         );
-        inserted += sql.execute(transaction, text).await?.rows_affected();
-    }
-    Ok(inserted)
+        sql.statement(text)
+    };
+    let insertions = relations(connection, columns_of(files))
+        .into_iter()
+        .map(insertion);
+    batch.add(ADDED, Some(count), insertions.collect());
 }
 
 /// Inserts files into a draft; returns how many.
@@ -48,15 +54,16 @@ pub(in crate::store) async fn stage_in_txn(
     Ok(staged)
 }
 
-/// Publishes the files of a draft as `version`; returns how many.
-pub(super) async fn insert_staged_in_txn(
-    transaction: &DatabaseTransaction,
-    dataset: DatasetId,
-    draft: ManifestDraftId,
+/// Inserts the `count` files of a draft as those of version `version`.
+pub(super) fn add_staged(
+    batch: &mut Batch,
+    connection: &impl ConnectionTrait,
+    (dataset, draft): (DatasetId, ManifestDraftId),
+    count: u64,
     schema_version: Option<i32>,
     version: i32,
-) -> Result<u64> {
-    let mut sql = Sql::new(transaction);
+) {
+    let mut sql = Sql::new(connection);
     let (schema_version, version) = (sql.bind(schema_version), sql.bind(version));
     let (dataset, draft) = (sql.bind(dataset), sql.bind(draft));
     let text = format!(
@@ -64,14 +71,19 @@ pub(super) async fn insert_staged_in_txn(
          select {SHARED}, {schema_version}, {version} from timestore.staged_partitions \
          where dataset_id = {dataset} and draft_id = {draft}"
     );
-    Ok(sql.execute(transaction, text).await?.rows_affected())
+    batch.add(ADDED, Some(count), vec![sql.statement(text)]);
 }
 
 fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {
     fn each<T>(files: &[Partition], of: impl Fn(&Partition) -> T) -> Vec<T> {
         files.iter().map(of).collect()
     }
-    let files = &files[..];
+    /// What is large is moved, not copied.
+    fn take<T>(files: &mut [Partition], of: impl Fn(&mut Partition) -> T) -> Vec<T> {
+        files.iter_mut().map(of).collect()
+    }
+    let mut files = files;
+    let files = &mut files[..];
     vec![
         ("dataset_id", Column::Uuid(each(files, |file| file.dataset_id.0))),
         ("id", Column::Uuid(each(files, |file| file.id.0))),
@@ -81,7 +93,7 @@ fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {
         ),
         (
             "file_path",
-            Column::Text(each(files, |file| file.file_path.clone())),
+            Column::Text(take(files, |file| std::mem::take(&mut file.file_path))),
         ),
         (
             "file_format",
@@ -100,28 +112,25 @@ fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {
         ),
         (
             "partition_key",
-            Column::Json(each(files, |file| file.partition_key.clone())),
+            Column::Json(take(files, |file| file.partition_key.take())),
         ),
         (
             "checksum",
-            Column::OptionalText(each(files, |file| file.checksum.clone())),
+            Column::OptionalText(take(files, |file| file.checksum.take())),
         ),
         (
             "column_statistics",
-            Column::OptionalJson(each(files, |file| file.column_statistics.clone())),
+            Column::OptionalJson(take(files, |file| file.column_statistics.take())),
         ),
         (
             "bloom_filters",
-            Column::OptionalJson(each(files, |file| file.bloom_filters.clone())),
+            Column::OptionalJson(take(files, |file| file.bloom_filters.take())),
         ),
         (
             "ingestion_signature",
-            Column::OptionalText(each(files, |file| file.ingestion_signature.clone())),
+            Column::OptionalText(take(files, |file| file.ingestion_signature.take())),
         ),
-        (
-            "metadata",
-            Column::Json(each(files, |file| file.metadata.clone())),
-        ),
+        ("metadata", Column::Json(take(files, |file| file.metadata.take()))),
         (
             "schema_version",
             Column::OptionalInt(each(files, |file| file.schema_version)),

@@ -16,9 +16,12 @@ mod write;
 use sea_orm::DatabaseTransaction;
 use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::ManifestOperation;
 
-use super::dataset::{dataset_find_to_write_in_txn, dataset_not_found};
+use super::dataset::{
+    dataset_find_to_write_in_txn, dataset_find_with_head_lock_in_txn, dataset_not_found, head_lock_in_txn,
+};
 use super::faults::Faults;
 use super::{Fault, FaultKind, Result, Store};
 use crate::auth::Requester;
@@ -110,8 +113,15 @@ impl Store {
         let (mut replays, mut fresh) = (0, 0);
         for (dataset, within, plan) in planned {
             let index = within[1].clone();
+            let mut found = Faults::within(within);
+            let Some(head) = head_lock_in_txn(&transaction, dataset.id).await? else {
+                let missing = dataset_not_found(&plan.dataset);
+                found.extend(plan.check_alone(Some(missing)));
+                faults.extend(found.into_inner());
+                continue;
+            };
             match self
-                .prepare_in_txn(&transaction, dataset, plan, Faults::within(within))
+                .prepare_in_txn(&transaction, (dataset, head), plan, found)
                 .await?
             {
                 Prepared::Refused(found) => faults.extend(found),
@@ -158,11 +168,11 @@ impl Store {
     /// Publishes what `plan` says, in one transaction.
     async fn publish(&self, by: &Requester, plan: Plan) -> Result<Published> {
         let transaction = self.begin().await?;
-        let Some(dataset) = dataset_find_to_write_in_txn(&transaction, by, &plan.dataset).await? else {
+        let Some(found) = dataset_find_with_head_lock_in_txn(&transaction, by, &plan.dataset).await? else {
             let missing = dataset_not_found(&plan.dataset);
             return Err(plan.check_alone(Some(missing)).into());
         };
-        let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
+        let published = self.publish_in_txn(&transaction, by, found, plan).await?;
         transaction.commit().await?;
         self.count_published(&published);
         Ok(published)
@@ -175,16 +185,16 @@ impl Store {
         }
     }
 
-    /// Publishes what `plan` says, as part of `transaction`.
+    /// Publishes what `plan` says to a dataset whose head is locked, as part of `transaction`.
     pub(super) async fn publish_in_txn(
         &self,
         transaction: &DatabaseTransaction,
         by: &Requester,
-        dataset: Dataset,
+        of: (Dataset, DatasetHead),
         plan: Plan,
     ) -> Result<Published> {
         let prepared = self
-            .prepare_in_txn(transaction, dataset, plan, Faults::default())
+            .prepare_in_txn(transaction, of, plan, Faults::default())
             .await?;
         self.write_prepared_in_txn(transaction, by, prepared).await
     }

@@ -92,7 +92,7 @@ impl Plan {
         // What is too long is refused, not looked at.
         input.add.truncate(MAX_FILES);
         input.remove.truncate(MAX_FILES);
-        let request = serde_json::to_value(&input).unwrap_or_default();
+        let idempotency = Key::new(input.idempotency_key.take(), "publishManifest", &input);
         Self {
             faults,
             operation: input.operation,
@@ -105,7 +105,7 @@ impl Plan {
             },
             expected_version: input.expected_version,
             on_duplicate: input.on_duplicate,
-            idempotency: Key::new(input.idempotency_key, "publishManifest", &request),
+            idempotency,
             watermark: input.watermark,
             summary: input.summary,
             metadata: input.metadata,

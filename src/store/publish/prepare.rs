@@ -17,7 +17,6 @@ use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
 use crate::store::backend::Sql;
-use crate::store::dataset::{dataset_not_found, head_lock_in_txn};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
@@ -70,19 +69,14 @@ pub(super) enum Files {
 }
 
 impl Store {
-    /// Locks the head of `dataset` and prepares `plan`, adding what is wrong to `faults`.
+    /// Prepares `plan`, adding what is wrong to `faults`. The head of the dataset is locked.
     pub(super) async fn prepare_in_txn(
         &self,
         transaction: &DatabaseTransaction,
-        dataset: Dataset,
+        (dataset, head): (Dataset, DatasetHead),
         mut plan: Plan,
         mut faults: Faults,
     ) -> Result<Prepared> {
-        let Some(head) = head_lock_in_txn(transaction, dataset.id).await? else {
-            let missing = dataset_not_found(&plan.dataset);
-            faults.extend(plan.check_alone(Some(missing)));
-            return Ok(Prepared::Refused(faults.into_inner()));
-        };
         let now = self.clock.now();
         if let Some(key) = &plan.idempotency
             && let Some(replay) = key.replay_in_txn(transaction, &dataset, now, &mut faults).await?
@@ -102,6 +96,7 @@ impl Store {
         let schema = resolve_in_txn(
             transaction,
             &dataset,
+            head.latest_schema_version,
             plan.schema.as_ref(),
             &mut faults,
             schema_path(&plan),

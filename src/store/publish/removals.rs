@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::additions::Targets;
 use crate::auth::Requester;
 use crate::model::naming;
-use crate::store::backend::{Column, Relation, Sql, in_relation, relations};
+use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, relations};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::NotLive;
 use crate::store::faults::Faults;
@@ -78,9 +78,6 @@ impl Doomed {
             )
         };
         if let Self::Listed(ids) = self {
-            if ids.is_empty() {
-                return Vec::new();
-            }
             // In order, so that every transaction locks rows in the same order.
             let ids: BTreeSet<Uuid> = ids.iter().map(|id| id.0).collect();
             let ids = Column::Uuid(ids.into_iter().collect());
@@ -126,22 +123,23 @@ impl Doomed {
         Ok(sums)
     }
 
-    /// Marks them as removed by `version`; returns how many.
-    pub(super) async fn remove_in_txn(
+    /// Marks them, `count` files, as removed by `version`.
+    pub(super) fn add_removal(
         &self,
-        transaction: &DatabaseTransaction,
+        batch: &mut Batch,
+        connection: &impl ConnectionTrait,
         dataset: DatasetId,
+        count: u64,
         version: i32,
-    ) -> Result<u64> {
-        let mut removed = 0;
-        for (mut sql, condition) in self.conditions(transaction, dataset) {
+    ) {
+        let removal = |(mut sql, condition): (Sql, String)| {
             let version = sql.bind(version);
-            let text = format!(
+            sql.statement(format!(
                 "update timestore.partitions as child set removed_version = {version} where {condition}"
-            );
-            removed += sql.execute(transaction, text).await?.rows_affected();
-        }
-        Ok(removed)
+            ))
+        };
+        let removals = self.conditions(connection, dataset).into_iter().map(removal);
+        batch.add("removed files", Some(count), removals.collect());
     }
 }
 

@@ -13,15 +13,15 @@ use timestore_entity::manifest::{ActiveModel, Column, Entity, Model as Manifest}
 use timestore_entity::partition::Model as Partition;
 
 use super::input::Published;
-use super::insert::{insert_in_txn, insert_staged_in_txn};
+use super::insert::{add_files, add_staged};
 use super::prepare::{Files, Prepared, Ready};
 use crate::auth::Requester;
 use crate::model::span;
-use crate::store::backend::Sql;
+use crate::store::backend::{Batch, Sql};
 use crate::store::diff::DiffKey;
 use crate::store::schema_version::Resolved;
 use crate::store::trail::Trail;
-use crate::store::watermark::watermark_advance_in_txn;
+use crate::store::watermark::add_watermark_advance;
 use crate::store::{Refusal, Result, Store, StoreError};
 
 /// How many files a rollback brings back at a time.
@@ -70,8 +70,9 @@ impl Store {
             .one(transaction)
             .await?;
         let version = current.as_ref().map(|manifest| manifest.version);
+        let mut batch = Batch::new(transaction);
         if let Some(advance) = &plan.watermark {
-            watermark_advance_in_txn(transaction, dataset.id, watermark, advance, 0, None, now).await?;
+            add_watermark_advance(&mut batch, dataset.id, watermark, advance, 0, None, now);
             let trail = Trail {
                 action: plan.action,
                 kind: ChangeKind::WatermarkAdvanced,
@@ -79,12 +80,12 @@ impl Store {
                 version: None,
                 detail: json!({ "source": advance.source, "sealedThrough": advance.sealed_through }),
             };
-            self.trail_in_txn(transaction, by, now, trail).await?;
+            self.add_trail(&mut batch, by, now, trail);
         }
         if let Some(key) = plan.idempotency {
-            key.record_in_txn(transaction, dataset.id, version, &skipped, now)
-                .await?;
+            key.add_record(&mut batch, dataset.id, version, &skipped, now);
         }
+        batch.run(transaction).await?;
         Ok(Published {
             dataset,
             manifest: current,
@@ -114,7 +115,7 @@ impl Store {
         } = ready;
         let schema_version = match (schema, &restores) {
             (_, Some(restored)) => restored.schema_version,
-            (Some(Resolved::Existing(existing)), None) => Some(existing.version),
+            (Some(Resolved::Existing(version)), None) => Some(version),
             (Some(Resolved::New(fields)), None) => {
                 let created = self
                     .insert_in_txn(transaction, by, &dataset, &mut head, fields, None)
@@ -164,33 +165,36 @@ impl Store {
             expired_at: None,
             swept_at: None,
         };
-        Entity::insert(ActiveModel::from(manifest.clone()))
-            .exec_without_returning(transaction)
+        let mut batch = Batch::new(transaction);
+        batch.one(
+            "the manifest",
+            &Entity::insert(ActiveModel::from(manifest.clone())),
+        );
+        if removed.files > 0 {
+            let count = removed.files.unsigned_abs();
+            doomed.add_removal(&mut batch, transaction, dataset.id, count, version);
+            // Files may come where others go.
+            batch.run(transaction).await?;
+        }
+        let count = added.files.unsigned_abs();
+        self.add_files_in_txn(&mut batch, transaction, files, count, &manifest)
             .await?;
-        affected(
-            "removed files",
-            removed.files,
-            doomed.remove_in_txn(transaction, dataset.id, version).await?,
-        )?;
-        let inserted = self.insert_files_in_txn(transaction, files, &manifest).await?;
-        affected("added files", added.files, inserted)?;
         let touches_bounds = head.partition_count > 0
             && removed.files > 0
             && (removed.start_time <= before.start_time || removed.end_time >= before.end_time);
         if touches_bounds {
+            batch.run(transaction).await?;
             (head.start_time, head.end_time) = bounds_in_txn(transaction, &head).await?;
-            set_bounds_in_txn(transaction, &head, &mut manifest).await?;
+            add_bounds(&mut batch, &head, &mut manifest);
         }
-        save_head_in_txn(transaction, &before, &head).await?;
+        add_head(&mut batch, &before, &head);
         if let Some(advance) = &plan.watermark {
             let (dataset, now) = (dataset.id, ready.now);
             let (watermark, rows) = (ready.watermark, added.rows);
-            watermark_advance_in_txn(transaction, dataset, watermark, advance, rows, Some(version), now)
-                .await?;
+            add_watermark_advance(&mut batch, dataset, watermark, advance, rows, Some(version), now);
         }
         if let Some(key) = plan.idempotency {
-            key.record_in_txn(transaction, dataset.id, Some(version), &ready.skipped, ready.now)
-                .await?;
+            key.add_record(&mut batch, dataset.id, Some(version), &ready.skipped, ready.now);
         }
         let trail = Trail {
             action: plan.action,
@@ -203,7 +207,8 @@ impl Store {
                 "removedCount": manifest.removed_count, "partitionCount": manifest.partition_count,
             }),
         };
-        self.trail_in_txn(transaction, by, published_at, trail).await?;
+        self.add_trail(&mut batch, by, published_at, trail);
+        batch.run(transaction).await?;
         Ok(Published {
             dataset,
             manifest: Some(manifest),
@@ -213,40 +218,48 @@ impl Store {
         })
     }
 
-    async fn insert_files_in_txn(
+    /// Adds the insertion of `count` files to the batch. Those that are in the database already are read, and inserted at once.
+    async fn add_files_in_txn(
         &self,
+        batch: &mut Batch,
         transaction: &DatabaseTransaction,
         files: Files,
+        count: u64,
         manifest: &Manifest,
-    ) -> Result<u64> {
+    ) -> Result<()> {
         let (version, schema_version) = (manifest.version, manifest.schema_version);
         match files {
             Files::Given(mut files) => {
                 files
                     .iter_mut()
                     .for_each(|file| file.schema_version = schema_version);
-                if files.is_empty() {
-                    Ok(0)
-                } else {
-                    insert_in_txn(transaction, files, version).await
+                add_files(batch, transaction, files, version);
+            }
+            Files::Moved(files) => add_files(batch, transaction, files, version),
+            Files::Staged(draft) => {
+                let draft = (manifest.dataset_id, draft);
+                add_staged(batch, transaction, draft, count, schema_version, version);
+            }
+            Files::Revived(diff) => {
+                let revived = self.revive_in_txn(batch, transaction, &diff, version).await?;
+                if revived != count {
+                    let message = format!("revived files: expected {count}, inserted {revived}");
+                    return Err(StoreError::Inconsistent(message));
                 }
             }
-            Files::Moved(files) => insert_in_txn(transaction, files, version).await,
-            Files::Staged(draft) => {
-                insert_staged_in_txn(transaction, manifest.dataset_id, draft, schema_version, version).await
-            }
-            Files::Revived(diff) => self.revive_in_txn(transaction, &diff, version).await,
         }
+        Ok(())
     }
 
     /// Inserts the files on a side of a difference again, under new ids: a file's row says in which versions it was, once.
     async fn revive_in_txn(
         &self,
+        batch: &mut Batch,
         transaction: &DatabaseTransaction,
         diff: &DiffKey,
         version: i32,
     ) -> Result<u64> {
-        let mut inserted = 0;
+        let mut revived = 0;
         let mut after: Option<PartitionId> = None;
         loop {
             let mut sql = Sql::new(transaction);
@@ -258,28 +271,21 @@ impl Store {
             );
             let mut files: Vec<Partition> = sql.all(transaction, text).await?;
             let Some(last) = files.last() else {
-                return Ok(inserted);
+                return Ok(revived);
             };
             after = Some(last.id);
             files
                 .iter_mut()
                 .for_each(|file| file.id = PartitionId(self.clock.id()));
-            inserted += insert_in_txn(transaction, files, version).await?;
+            revived += files.len() as u64;
+            add_files(batch, transaction, files, version);
+            batch.run(transaction).await?;
         }
     }
 }
 
 fn count(files: i64) -> Result<i32> {
     i32::try_from(files).map_err(|_| StoreError::Inconsistent(format!("{files} files in one publish")))
-}
-
-fn affected(what: &str, expected: i64, actual: u64) -> Result<()> {
-    if expected.unsigned_abs() == actual {
-        return Ok(());
-    }
-    Err(StoreError::Inconsistent(format!(
-        "{what}: expected {expected}, changed {actual}"
-    )))
 }
 
 #[derive(FromQueryResult)]
@@ -325,37 +331,25 @@ async fn bounds_in_txn(
 }
 
 /// Narrows the bounds of a manifest that this transaction has inserted.
-async fn set_bounds_in_txn(
-    transaction: &DatabaseTransaction,
-    head: &DatasetHead,
-    manifest: &mut Manifest,
-) -> Result<()> {
+fn add_bounds(batch: &mut Batch, head: &DatasetHead, manifest: &mut Manifest) {
     (manifest.start_time, manifest.end_time) = (head.start_time, head.end_time);
     let bounds = ActiveModel {
         start_time: Set(head.start_time),
         end_time: Set(head.end_time),
         ..Default::default()
     };
-    let updated = Entity::update_many()
+    let narrowed = Entity::update_many()
         .set(bounds)
         .filter(Column::DatasetId.eq(manifest.dataset_id))
-        .filter(Column::Version.eq(manifest.version))
-        .exec(transaction)
-        .await?;
-    affected("the manifest's bounds", 1, updated.rows_affected)
+        .filter(Column::Version.eq(manifest.version));
+    batch.one("the manifest's bounds", &narrowed);
 }
 
 /// Writes the head, which must still be as it was when it was locked.
-async fn save_head_in_txn(
-    transaction: &DatabaseTransaction,
-    before: &DatasetHead,
-    head: &DatasetHead,
-) -> Result<()> {
-    let updated = dataset_head::Entity::update_many()
+fn add_head(batch: &mut Batch, before: &DatasetHead, head: &DatasetHead) {
+    let advanced = dataset_head::Entity::update_many()
         .set(dataset_head::ActiveModel::from(head.clone()).reset_all())
         .filter(dataset_head::Column::DatasetId.eq(head.dataset_id))
-        .filter(dataset_head::Column::LatestVersion.eq(before.latest_version))
-        .exec(transaction)
-        .await?;
-    affected("the dataset's head", 1, updated.rows_affected)
+        .filter(dataset_head::Column::LatestVersion.eq(before.latest_version));
+    batch.one("the dataset's head", &advanced);
 }

@@ -71,7 +71,7 @@ impl Store {
     ) -> Result<Rows<Partition>> {
         let mut sql = Sql::new(&self.reader);
         let (conditions, direction) = position(&mut sql, page);
-        let limit = sql.bind(i64::from(page.limit) + 1);
+        let limit = page.limit_in_sql();
         let order = format!("order by start_time {direction}, id {direction} limit {limit}");
         let Some(files) = due.branches(&mut sql, "child.*", &conditions, &order) else {
             return Ok(Rows::default());

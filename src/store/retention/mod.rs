@@ -87,7 +87,9 @@ impl Store {
             idempotency: Key::new(input.idempotency_key, "applyRetention", &request),
             ..Plan::new(DatasetRef::Id(dataset.id), "applyRetention")
         };
-        let published = self.publish_in_txn(&transaction, by, dataset, plan).await?;
+        let published = self
+            .publish_in_txn(&transaction, by, (dataset, head), plan)
+            .await?;
         transaction.commit().await?;
         self.count_published(&published);
         // What was published before leaves to do what was found now.

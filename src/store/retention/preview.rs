@@ -151,7 +151,7 @@ impl Store {
             sql.bind(preview.dataset_id)
         ));
         let conditions = conditions.join(" and ");
-        let limit = sql.bind(i64::from(page.limit) + 1);
+        let limit = page.limit_in_sql();
         let order = format!("order by start_time {direction}, id {direction} limit {limit}");
         let branch = |class: i16| {
             format!(

@@ -1,0 +1,130 @@
+//! Statements that write, executed together: on PostgreSQL as one, since each costs a round trip and work on both sides that a
+//! small one is not worth; on SQLite, which is called and not sent to, one after the other.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement, Value};
+
+use crate::store::{Result, StoreError};
+
+/// Statements, each of which inserts, updates or deletes rows that no other of them touches. They see what was there before all
+/// of them; foreign keys between their rows hold once all are done.
+pub(in crate::store) struct Batch {
+    backend: DbBackend,
+    parts: Vec<Part>,
+}
+
+/// Statements that together change so many rows.
+struct Part {
+    what: &'static str,
+    rows: Option<u64>,
+    statements: Vec<Statement>,
+}
+
+impl Batch {
+    /// For the database behind `connection`.
+    pub(in crate::store) fn new(connection: &impl ConnectionTrait) -> Self {
+        Self {
+            backend: connection.get_database_backend(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Adds a statement that changes one row, which `what` names.
+    pub(in crate::store) fn one(&mut self, what: &'static str, statement: &impl QueryTrait) {
+        let statement = statement.build(self.backend);
+        self.add(what, Some(1), vec![statement]);
+    }
+
+    /// Adds statements that together change `rows` rows; it is not known how many where that is none.
+    pub(in crate::store) fn add(
+        &mut self,
+        what: &'static str,
+        rows: Option<u64>,
+        statements: Vec<Statement>,
+    ) {
+        self.parts.push(Part {
+            what,
+            rows,
+            statements,
+        });
+    }
+
+    /// Executes what was added so far, after which there is nothing. Fails where other rows were changed than expected.
+    pub(in crate::store) async fn run(&mut self, transaction: &impl ConnectionTrait) -> Result<()> {
+        let (mut expectations, mut statements) = (Vec::new(), Vec::new());
+        for part in std::mem::take(&mut self.parts) {
+            expectations.push((part.what, part.rows, part.statements.len()));
+            statements.extend(part.statements);
+        }
+        let changed = match self.backend {
+            DbBackend::Postgres => together(transaction, statements).await?,
+            _ => in_turn(transaction, statements).await?,
+        };
+        let mut changed = changed.into_iter();
+        for (what, rows, statements) in expectations {
+            let changed: u64 = changed.by_ref().take(statements).sum();
+            if let Some(expected) = rows.filter(|expected| *expected != changed) {
+                let message = format!("{what}: expected {expected}, changed {changed}");
+                return Err(StoreError::Inconsistent(message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Executes statements one after the other; returns how many rows each has changed.
+async fn in_turn(connection: &impl ConnectionTrait, statements: Vec<Statement>) -> Result<Vec<u64>> {
+    let mut changed = Vec::with_capacity(statements.len());
+    for statement in statements {
+        changed.push(connection.execute_raw(statement).await?.rows_affected());
+    }
+    Ok(changed)
+}
+
+/// Executes statements as the parts of one; returns how many rows each has changed.
+async fn together(connection: &impl ConnectionTrait, statements: Vec<Statement>) -> Result<Vec<u64>> {
+    if statements.len() < 2 {
+        return in_turn(connection, statements).await;
+    }
+    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::<Value>::new());
+    for (n, statement) in statements.into_iter().enumerate() {
+        let text = renumbered(&statement.sql, values.len());
+        parts.push(format!("part_{n} as ({text} returning 1)"));
+        counts.push(format!("(select count(*) from part_{n})"));
+        values.extend(statement.values.into_iter().flat_map(|values| values.0));
+    }
+    let text = format!("with {} select {}", parts.join(", "), counts.join(", "));
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, values);
+    let row = connection.query_one_raw(statement).await?;
+    let mut changed = Vec::with_capacity(counts.len());
+    for n in 0..counts.len() {
+        let count: Option<i64> = row.as_ref().map(|row| row.try_get_by_index(n)).transpose()?;
+        changed.push(count.unwrap_or_default().unsigned_abs());
+    }
+    Ok(changed)
+}
+
+/// A statement with the numbers of its parameters `by` higher. Its text has no other dollar signs: values are bound.
+fn renumbered(text: &str, by: usize) -> String {
+    let mut parts = text.split('$');
+    let mut renumbered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let number: usize = part[..end].parse().unwrap_or_default();
+        renumbered.push_str(&format!("${}{}", number + by, &part[end..]));
+    }
+    renumbered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_renumbered() {
+        assert_eq!(
+            renumbered("insert into t values ($1, $12), ($2::int[])", 9),
+            "insert into t values ($10, $21), ($11::int[])"
+        );
+        assert_eq!(renumbered("delete from t", 9), "delete from t");
+    }
+}
