@@ -109,7 +109,7 @@ impl<T: Listed> Plain for Edge<'_, T> {
             "cursor" => Some(Step::Scalar(|edge, json| {
                 json.value(&edge.list.cursor(&edge.node.position()));
             })),
-            "node" => planner.object(field, |edge: &Self| edge.node),
+            "node" => planner.object(field, |edge: &Self| Some(edge.node)),
             _ => None,
         }
     }

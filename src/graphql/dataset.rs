@@ -38,21 +38,33 @@ use crate::store::dataset::DatasetState;
 pub struct Dataset {
     /// Its row.
     pub model: Model,
-    /// Its head as it was when the row was read; none where it was not read along, as after a mutation.
-    head: Option<Arc<Head>>,
+    /// What was read along with it; none after a mutation.
+    along: Option<Along>,
+}
+
+/// What a dataset was read together with.
+#[derive(Clone, Debug, PartialEq)]
+struct Along {
+    head: Arc<Head>,
+    policy: Option<Arc<RetentionPolicy>>,
 }
 
 impl From<Model> for Dataset {
     fn from(model: Model) -> Self {
-        Self { model, head: None }
+        Self { model, along: None }
     }
 }
 
 impl From<DatasetState> for Dataset {
     fn from(state: DatasetState) -> Self {
+        let policy = state.policy.map(|policy| Arc::new(policy.into()));
+        let along = |head| Along {
+            head: Arc::new(head),
+            policy,
+        };
         Self {
             model: state.dataset,
-            head: state.head.map(Arc::new),
+            along: state.head.map(along),
         }
     }
 }
@@ -72,9 +84,16 @@ impl Dataset {
     }
 
     async fn head(&self, ctx: &Context<'_>) -> Result<Arc<Head>> {
-        match &self.head {
-            Some(head) => Ok(head.clone()),
+        match &self.along {
+            Some(along) => Ok(along.head.clone()),
             None => ctx.loaders().expect(HeadOf(self.model.id)).await,
+        }
+    }
+
+    async fn policy(&self, ctx: &Context<'_>) -> Result<Option<Arc<RetentionPolicy>>> {
+        match &self.along {
+            Some(along) => Ok(along.policy.clone()),
+            None => ctx.loaders().load(RetentionPolicyOf(self.model.id)).await,
         }
     }
 }
@@ -111,26 +130,27 @@ impl Plain for Dataset {
             "createdAt" => |dataset, json| json.instant(dataset.model.created_at),
             "updatedAt" => |dataset, json| json.instant(dataset.model.updated_at),
             "lastPublishedAt" => |dataset, json| {
-                let head = dataset.head.as_ref();
-                json.optional(head.and_then(|head| head.last_published_at), JsonWriter::instant);
+                let along = dataset.along.as_ref();
+                json.optional(
+                    along.and_then(|along| along.head.last_published_at),
+                    JsonWriter::instant,
+                );
             },
             "defaultStorageTarget" => {
                 let key = |dataset: &Self| dataset.model.default_storage_target_id.map(StorageTargetById);
                 return planner.found(field, Missing::IsFault, key);
             }
             "retentionPolicy" => {
-                return planner.found(field, Missing::IsNull, |dataset: &Self| {
-                    Some(RetentionPolicyOf(dataset.model.id))
-                });
+                return planner.object(field, |dataset: &Self| dataset.along.as_ref()?.policy.as_deref());
             }
             "schemaVersion" if field.arguments.is_empty() => {
                 return planner.found(field, Missing::IsNull, |dataset: &Self| {
-                    newest_schema_version(dataset.head.as_deref()?)
+                    newest_schema_version(&dataset.along.as_ref()?.head)
                 });
             }
             "manifest" if field.arguments.is_empty() => {
                 return planner.found(field, Missing::IsNull, |dataset: &Self| {
-                    newest_manifest(dataset.head.as_deref()?)
+                    newest_manifest(&dataset.along.as_ref()?.head)
                 });
             }
             _ => return None,
@@ -138,7 +158,7 @@ impl Plain for Dataset {
     }
 
     fn is_whole(&self) -> bool {
-        self.head.is_some()
+        self.along.is_some()
     }
 }
 
@@ -338,8 +358,7 @@ impl Dataset {
 
     /// The policy of its own, what it keeps and for how long; null when it has none.
     async fn retention_policy(&self, ctx: &Context<'_>) -> Result<Option<Written<Arc<RetentionPolicy>>>> {
-        let found = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
-        Ok(found.map(Written))
+        Ok(self.policy(ctx).await?.map(Written))
     }
 
     /// What applying a retention policy would do now: which files would go, and what would keep them on their targets.
@@ -359,7 +378,7 @@ impl Dataset {
 
     /// What it keeps, and for how long, by its own policy or by the gateway's default.
     async fn effective_retention_policy(&self, ctx: &Context<'_>) -> Result<EffectiveRetentionPolicy> {
-        let policy = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
+        let policy = self.policy(ctx).await?;
         let effective = ctx
             .store()
             .effective_policy(policy.as_ref().map(|policy| &policy.0))?;
@@ -372,7 +391,7 @@ impl Dataset {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<Option<ColdStorageDue>> {
-        let policy = ctx.loaders().load(RetentionPolicyOf(self.model.id)).await?;
+        let policy = self.policy(ctx).await?;
         let effective = ctx
             .store()
             .effective_policy(policy.as_ref().map(|policy| &policy.0))?;

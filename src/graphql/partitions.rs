@@ -344,7 +344,7 @@ impl Plain for PartitionEdge<'_> {
             "cursor" => Some(Step::Scalar(|edge, json| {
                 json.value(&edge.connection.cursor(edge.node));
             })),
-            "node" => planner.object(field, |edge: &Self| edge.node),
+            "node" => planner.object(field, |edge: &Self| Some(edge.node)),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use timestore_entity::Timestamp;
 
 use super::manifest::ManifestKey;
-use super::partition::PartitionColumns;
+use super::partition::{PartitionColumns, PartitionFilter};
 use super::visible::Scope;
 use super::{Fault, Page, Result, Store};
 use crate::model::coverage::{Coverage, Range, Sweep};
@@ -29,10 +29,14 @@ impl Store {
         let invalid = |message| Fault::invalid(&["bucket"], message);
         let mut sweep = Sweep::new(range, bucket, tolerance).map_err(invalid)?;
         let scope = Scope::find(&self.reader, &[key]).await?;
+        let filter = PartitionFilter {
+            window: Some(window),
+            ..PartitionFilter::default()
+        };
         let mut page = Page::first(BATCH, None);
         loop {
             let mut pages = self
-                .scope_pages(&scope, Some(window), &page, PartitionColumns::default())
+                .scope_pages(&scope, &filter, &page, PartitionColumns::default())
                 .await?;
             let files = pages.remove(&key).unwrap_or_default();
             for file in &files.rows {

@@ -7,7 +7,7 @@ use super::backend::{FirstOfEach, Relation, Sql, first_of_each};
 use super::manifest::ManifestKey;
 use super::partition::pages::{by_manifest, sorted};
 use super::partition::{PartitionColumns, PartitionPosition};
-use super::visible::{ByManifest, PARENTS, Scope, position};
+use super::visible::{ByManifest, Scope, parents, position};
 use super::{Page, Result, Rows, Store};
 
 /// Which side of a change of versions.
@@ -61,10 +61,11 @@ impl Store {
             let (mut conditions, direction) = position(&mut sql, page);
             conditions.push(format!("child.dataset_id = parent.dataset_id and {own}"));
             let limit = page.limit_in_sql();
+            let (parents, given) = parents(&sql, &from);
             let select = FirstOfEach {
                 columns: &format!("parent.version, {}", PartitionColumns::ALL.select()),
-                parents: PARENTS,
-                of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
+                parents: &parents,
+                of: &given,
                 children: "timestore.partitions",
                 branches: &[conditions.join(" and ")],
                 order: &[("start_time", direction), ("id", direction)],

@@ -12,15 +12,26 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
 use timestore_entity::ids::DatasetId;
 
-use super::backend::{Column, Relation, Sql, in_relation, relations};
+use super::backend::{Column, Relation, Sql, named, relations};
 use super::history::oldest_kept;
 use super::manifest::ManifestKey;
 use super::partition::PartitionPosition;
 use super::{Page, Result, StoreError};
 use crate::model::span;
 
-/// What the branches speak of: a manifest, and the head of its dataset.
-pub(super) const PARENTS: &str = "timestore.manifests as parent join timestore.dataset_heads as head on head.dataset_id = parent.dataset_id";
+/// What the branches speak of, for the versions in the relation `from`: `parent`, a manifest, and `head`, that of its dataset; and a
+/// condition on them.
+pub(super) fn parents(sql: &Sql, from: &str) -> (String, String) {
+    let (manifest, given) = named(
+        sql,
+        from,
+        "timestore.manifests",
+        "parent",
+        &["dataset_id", "version"],
+    );
+    let head = "join timestore.dataset_heads as head on head.dataset_id = parent.dataset_id";
+    (format!("{manifest} {head}"), given)
+}
 
 /// Versions that can be read, and the span classes that their datasets have ever used.
 pub(super) struct Scope {
@@ -45,13 +56,13 @@ impl Scope {
             keys: Vec::with_capacity(keys.len()),
             span_classes: 0,
         };
-        for relation in relations(connection, manifest_columns(keys)) {
+        for Relation { from, sql, .. } in relations(connection, manifest_columns(keys)) {
+            let (parents, given) = parents(&sql, &from);
             let text = format!(
                 "select parent.dataset_id, parent.version, parent.expired_at is not null as expired, head.span_classes \
-                 from {PARENTS} where {}",
-                in_relation("(parent.dataset_id, parent.version)", &relation)
+                 from {parents} where {given}"
             );
-            for row in relation.sql.all::<Readable>(connection, text).await? {
+            for row in sql.all::<Readable>(connection, text).await? {
                 if row.expired {
                     return Err(expired(connection, row.dataset_id, row.version).await?);
                 }
@@ -89,7 +100,8 @@ impl Scope {
                 own.push(format!("child.end_time >= {bound_from}"));
             }
             own.extend_from_slice(more);
-            own.push("child.added_version <= parent.version".to_owned());
+            // No index on the version that added a file, which knows neither the order nor the window.
+            own.push("child.added_version + 0 <= parent.version".to_owned());
             let own = own.join(" and ");
             branches.push(format!("child.removed_version is null and {own}"));
             // At the newest version nothing has been removed since: the second case is not even looked at.

@@ -50,6 +50,7 @@ mod paging;
 mod partitions;
 mod persisted;
 mod plain;
+mod plans;
 mod playground;
 mod publish;
 mod publish_together;

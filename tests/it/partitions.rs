@@ -150,7 +150,7 @@ async fn a_key_predicate_leaves_out_files_with_another_value(database: TestDatab
             json!({ "k": 2.5 }),
             json!({ "k": null }),
             json!({ "other": "a" }),
-            json!({ "k": true }),
+            json!({ "k": true, "a \"b\".$[0]": "x" }),
         ],
     )
     .await;
@@ -168,6 +168,8 @@ async fn a_key_predicate_leaves_out_files_with_another_value(database: TestDatab
     ] {
         assert_eq!(by_key(&app, predicate.clone()).await, expected, "{predicate}");
     }
+    let odd = json!({ "key": "a \"b\".$[0]", "eq": "y" });
+    assert_eq!(by_key(&app, odd).await, ["0", "1", "2", "3", "4", "5"]);
     let both = json!({ "partitionKey": [{ "key": "k", "eq": "a" }, { "key": "other", "eq": "b" }] });
     assert_eq!(chosen(&app, both).await, ["0", "2", "3", "6"]);
 }

@@ -11,6 +11,8 @@ both! {
     a_nested_read_takes_as_many_statements_with_ten_times_the_rows,
     a_list_of_datasets_takes_as_many_statements_with_ten_times_the_rows,
     an_append_takes_as_many_statements_with_ten_times_the_rows,
+    a_dataset_is_one_statement_with_its_head_and_policy,
+    a_file_is_found_by_its_key_among_many_in_one_statement,
 }
 
 const NESTED: &str = "{ dataset(by: { slug: \"weather\" }) { slug defaultStorageTarget { name }
@@ -118,4 +120,46 @@ async fn an_append_takes_as_many_statements_with_ten_times_the_rows(database: Te
     };
     assert_eq!(first.len(), 2 + writes, "{first:#?}");
     assert_eq!(second.len(), first.len(), "{second:#?}");
+}
+
+async fn a_dataset_is_one_statement_with_its_head_and_policy(database: TestDatabase) {
+    let app = App::new(&database).await;
+    for name in ["daily", "hourly"] {
+        app.dataset(name).await;
+        app.append(name, [partition("2020-01-01", "a.parquet")]).await;
+    }
+    let policy = json!({ "dataset": slug("daily"), "keepVersions": 3 });
+    app.granted("setRetentionPolicy", policy).await;
+    let (both, read) = statements(
+        &app,
+        "{ datasets { nodes { slug lastPublishedAt retentionPolicy { keepVersions } } } }",
+    )
+    .await;
+    let policies = both["datasets"]["nodes"].as_array().unwrap().iter();
+    let policies: Vec<_> = policies.map(|node| node["retentionPolicy"].clone()).collect();
+    assert_eq!(policies, [json!({ "keepVersions": 3 }), Value::Null]);
+    assert_eq!(read.len(), 1, "{read:#?}");
+    let one = "{ dataset(by: { slug: \"daily\" }) { lastPublishedAt retentionPolicy { keepVersions dataset { slug } } } }";
+    let (one, read) = statements(&app, one).await;
+    assert_eq!(one["dataset"]["retentionPolicy"]["dataset"]["slug"], "daily");
+    // The dataset of the policy is another step.
+    assert_eq!(read.len(), 2, "{read:#?}");
+}
+
+async fn a_file_is_found_by_its_key_among_many_in_one_statement(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let add: [Value; 600] = std::array::from_fn(|n| {
+        let mut file = partition("2020-01-01", &format!("{n}.parquet"));
+        file["partitionKey"] = json!({ "city": format!("city-{n}") });
+        file
+    });
+    app.append("weather", add).await;
+    let document = "{ dataset(by: { slug: \"weather\" }) { manifest { partitions(
+        partitionKey: { key: \"city\", in: [\"city-599\", \"city-1\"] }) { nodes { filePath } } } } }";
+    let (found, read) = statements(&app, document).await;
+    let found = &found["dataset"]["manifest"]["partitions"]["nodes"];
+    assert_eq!(found.as_array().map(Vec::len), Some(2), "{found}");
+    let of_files = read.iter().filter(|text| text.contains("timestore.partitions"));
+    assert_eq!(of_files.count(), 1, "{read:#?}");
 }

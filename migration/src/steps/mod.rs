@@ -12,6 +12,7 @@ mod m20261126_000009_dataset_delete;
 mod m20261126_000010_places;
 mod m20261127_000011_identity;
 mod m20261127_000020_cleared_changes;
+mod m20261127_000021_statistics;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -41,6 +42,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261126_000010_places::STEP,
     m20261127_000011_identity::STEP,
     m20261127_000020_cleared_changes::STEP,
+    m20261127_000021_statistics::STEP,
 ];
 
 impl MigrationName for Step {

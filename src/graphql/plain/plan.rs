@@ -145,11 +145,11 @@ impl<'a> Planner<'a> {
         Some(())
     }
 
-    /// A field that is another plain object, which this one has.
+    /// A field that is another plain object, which this one has; null where it has none.
     pub fn object<'p, T: Sync + 'p, N: Plain + Sync + 'p>(
         &self,
         field: &Field,
-        get: impl Fn(&T) -> &N + Send + Sync + 'p,
+        get: impl Fn(&T) -> Option<&N> + Send + Sync + 'p,
     ) -> Option<Step<'p, T>> {
         let plan = self.plan::<N>(&field.selection_set.node)?;
         Some(Step::Prepared(Box::new(Within { get, plan })))

@@ -30,7 +30,7 @@ pub trait StepOf<T>: Send + Sync {
     async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>>;
 }
 
-/// A plain object that the other one has.
+/// A plain object that the other one has, if it has one.
 pub(super) struct Within<'p, G, N> {
     /// Gets it.
     pub(super) get: G,
@@ -43,13 +43,13 @@ impl<T, N, G> StepOf<T> for Within<'_, G, N>
 where
     T: Sync,
     N: Plain + Sync,
-    G: Fn(&T) -> &N + Send + Sync,
+    G: Fn(&T) -> Option<&N> + Send + Sync,
 {
     async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
-        let objects: Vec<&N> = objects.iter().map(|object| (self.get)(object)).collect();
+        let objects: Vec<&N> = objects.iter().filter_map(|object| (self.get)(object)).collect();
         let prepared = self.plan.prepare(loaders, &objects).await?;
         Some(Box::new(move |object, json| {
-            prepared.write((self.get)(object), json)
+            json.optional((self.get)(object), |json, within| prepared.write(within, json));
         }))
     }
 }

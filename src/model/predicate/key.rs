@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::scalar::View;
+use super::scalar::{Scalar, View, is_time};
 use super::test::{Bound, Conditions, Test};
 use crate::model::naming;
 
@@ -36,6 +36,18 @@ impl KeyPredicate {
             key: key.to_owned(),
             test,
         })
+    }
+
+    /// The texts that the value must be one of, where it is a text; none where others could match too.
+    pub fn texts(&self) -> Option<Vec<&str>> {
+        let equal = self.test.eq.as_ref().map(std::slice::from_ref);
+        let scalars = equal.or(self.test.in_.as_deref())?;
+        let texts = scalars.iter().map(|scalar| match scalar {
+            // One time can be written in many ways.
+            Scalar::String(text) if !is_time(text) => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
     }
 }
 
@@ -123,6 +135,20 @@ mod tests {
         assert!(kept(&eq(json!("2020-01-01")), json!("2020-01-01T01:00:00+01:00")));
         assert!(!kept(&eq(json!("2020-01-01")), json!("yesterday")));
         assert!(kept(&is_in(json!(["a", "b"])), json!("b")) && !kept(&is_in(json!(["a", "b"])), json!("c")));
+    }
+
+    #[test]
+    fn texts_that_are_no_times_are_told() {
+        assert_eq!(eq(json!("eu")).texts(), Some(vec!["eu"]));
+        assert_eq!(is_in(json!(["a", "b"])).texts(), Some(vec!["a", "b"]));
+        for other in [eq(json!("2020-01-01")), eq(json!(1)), is_in(json!(["a", null]))] {
+            assert_eq!(other.texts(), None);
+        }
+        let above = predicate(Conditions {
+            gt: Some(json!("a")),
+            ..Conditions::default()
+        });
+        assert_eq!(above.texts(), None);
     }
 
     #[test]

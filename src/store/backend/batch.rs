@@ -15,7 +15,7 @@ pub(in crate::store) struct Batch {
 /// Statements that together change so many rows.
 struct Part {
     what: &'static str,
-    rows: Option<u64>,
+    rows: u64,
     statements: Vec<Statement>,
 }
 
@@ -31,16 +31,11 @@ impl Batch {
     /// Adds a statement that changes one row, which `what` names.
     pub(in crate::store) fn one(&mut self, what: &'static str, statement: &impl QueryTrait) {
         let statement = statement.build(self.backend);
-        self.add(what, Some(1), vec![statement]);
+        self.add(what, 1, vec![statement]);
     }
 
-    /// Adds statements that together change `rows` rows; it is not known how many where that is none.
-    pub(in crate::store) fn add(
-        &mut self,
-        what: &'static str,
-        rows: Option<u64>,
-        statements: Vec<Statement>,
-    ) {
+    /// Adds statements that together change `rows` rows.
+    pub(in crate::store) fn add(&mut self, what: &'static str, rows: u64, statements: Vec<Statement>) {
         self.parts.push(Part {
             what,
             rows,
@@ -62,8 +57,8 @@ impl Batch {
         let mut changed = changed.into_iter();
         for (what, rows, statements) in expectations {
             let changed: u64 = changed.by_ref().take(statements).sum();
-            if let Some(expected) = rows.filter(|expected| *expected != changed) {
-                let message = format!("{what}: expected {expected}, changed {changed}");
+            if changed != rows {
+                let message = format!("{what}: expected {rows}, changed {changed}");
                 return Err(StoreError::Inconsistent(message));
             }
         }

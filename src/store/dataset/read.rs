@@ -1,12 +1,13 @@
-//! Datasets, read together with their heads.
+//! Datasets, read together with their heads and policies.
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
 use timestore_entity::ids::DatasetId;
+use timestore_entity::retention_policy::Model as RetentionPolicy;
 
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
@@ -15,13 +16,15 @@ use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
 use crate::store::{Fault, Page, Result, Rows, StorageTargetRef, Store};
 
-/// A dataset, and where it stood when it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A dataset, and what it was read together with.
+#[derive(Clone, Debug, PartialEq)]
 pub struct DatasetState {
     /// The dataset.
     pub dataset: Dataset,
     /// Its head; none where the catalog has lost it.
     pub head: Option<DatasetHead>,
+    /// Its retention policy, if it has one of its own.
+    pub policy: Option<RetentionPolicy>,
 }
 
 /// The dataset for which `condition` holds, and its head, which is locked until the end of the transaction.
@@ -35,26 +38,40 @@ pub(super) async fn state_lock_in_txn(
         lock => format!("{lock} of head"),
     };
     let text = format!(
-        "select {} from timestore.datasets as dataset \
+        "select {}, {} from timestore.datasets as dataset \
          join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}{lock}",
-        columns()
+        columns_of::<Dataset>("dataset"),
+        columns_of::<DatasetHead>("head")
     );
-    let found = states(transaction, sql, text).await?.pop();
-    Ok(found.and_then(|found| Some((found.dataset, found.head?))))
+    let rows = sql.rows(transaction, text).await?;
+    let read = |row| {
+        Ok((
+            Dataset::read(row, 0)?,
+            DatasetHead::read(row, Dataset::COLUMNS.len())?,
+        ))
+    };
+    rows.first().map(read).transpose()
 }
 
 /// Runs what [`select`] says.
 async fn states(connection: &impl ConnectionTrait, sql: Sql, text: String) -> Result<Vec<DatasetState>> {
     let head_at = Dataset::COLUMNS.len();
+    let policy_at = head_at + DatasetHead::COLUMNS.len();
     let state = |row: &QueryResult| {
-        let is_there = row.try_get_by_index::<Option<DatasetId>>(head_at)?.is_some();
         Ok(DatasetState {
             dataset: Dataset::read(row, 0)?,
-            head: is_there.then(|| DatasetHead::read(row, head_at)).transpose()?,
+            head: joined(row, head_at)?,
+            policy: joined(row, policy_at)?,
         })
     };
     let rows = sql.rows(connection, text).await?;
     rows.iter().map(state).collect()
+}
+
+/// A row of an outer join, whose first column is the id of the dataset; none where it was not joined.
+fn joined<M: ByPlace>(row: &QueryResult, at: usize) -> Result<Option<M>, DbErr> {
+    let is_there = row.try_get_by_index::<Option<DatasetId>>(at)?.is_some();
+    is_there.then(|| M::read(row, at)).transpose()
 }
 
 /// Which datasets a list holds.
@@ -156,21 +173,16 @@ impl Store {
     }
 }
 
-/// Datasets with their heads, where `condition` holds.
+/// Datasets with their heads and policies, where `condition` holds.
 fn select(condition: &str) -> String {
     format!(
-        "select {} from timestore.datasets as dataset \
-         left join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}",
-        columns()
-    )
-}
-
-fn columns() -> String {
-    let (dataset, head) = (
+        "select {}, {}, {} from timestore.datasets as dataset \
+         left join timestore.dataset_heads as head on head.dataset_id = dataset.id \
+         left join timestore.retention_policies as policy on policy.dataset_id = dataset.id where {condition}",
         columns_of::<Dataset>("dataset"),
         columns_of::<DatasetHead>("head"),
-    );
-    format!("{dataset}, {head}")
+        columns_of::<RetentionPolicy>("policy")
+    )
 }
 
 fn escape_like(text: &str) -> String {

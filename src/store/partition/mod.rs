@@ -13,7 +13,7 @@ pub use self::columns::PartitionColumns;
 use super::backend::Relation;
 use super::keyed::rows_by_id;
 use super::manifest::ManifestKey;
-use super::visible::{ByManifest, PARENTS, Scope};
+use super::visible::{ByManifest, Scope, parents};
 use super::{Page, Result, Rows, Store};
 use crate::model::bloom::blooms_may_match;
 use crate::model::predicate::{ColumnPredicate, KeyPredicate, columns_may_match, key_may_match};
@@ -74,6 +74,15 @@ impl PartitionFilter {
         !(self.keys.is_empty() && self.columns.is_empty())
     }
 
+    /// The columns that the predicates need, and others.
+    fn columns_and(&self, others: PartitionColumns) -> PartitionColumns {
+        others.or(PartitionColumns {
+            partition_key: !self.keys.is_empty(),
+            statistics: !self.columns.is_empty(),
+            metadata: false,
+        })
+    }
+
     fn rule(&self, file: &Partition) -> Ruled {
         if !self
             .keys
@@ -125,18 +134,13 @@ impl Store {
             };
             let mut rows = Vec::new();
             let wanted = query.page.limit as usize + 1;
-            self.scan(
-                &one,
-                &query.filter,
-                query.page.after,
-                query.columns,
-                |ruled, file| {
-                    if matches!(ruled, Ruled::In) {
-                        rows.push(file);
-                    }
-                    rows.len() < wanted
-                },
-            )
+            let columns = query.filter.columns_and(query.columns);
+            self.scan(&one, &query.filter, query.page.after, columns, |file| {
+                if matches!(query.filter.rule(&file), Ruled::In) {
+                    rows.push(file);
+                }
+                rows.len() < wanted
+            })
             .await?;
             pages.insert(key, Rows::from_query(&query.page, rows));
         }
@@ -153,6 +157,12 @@ impl Store {
         if !filter.has_predicates() {
             return self.scope_counts(&scope, filter.window).await;
         }
+        // What is left out is counted too.
+        let all = PartitionFilter {
+            window: filter.window,
+            ..PartitionFilter::default()
+        };
+        let columns = filter.columns_and(PartitionColumns::default());
         let mut prunings = HashMap::new();
         for &key in &scope.keys {
             let one = Scope {
@@ -160,9 +170,9 @@ impl Store {
                 span_classes: scope.span_classes,
             };
             let mut pruning = Pruning::default();
-            self.scan(&one, filter, None, PartitionColumns::default(), |ruled, _| {
+            self.scan(&one, &all, None, columns, |file| {
                 pruning.considered += 1;
-                match ruled {
+                match filter.rule(&file) {
                     Ruled::In => pruning.selected += 1,
                     Ruled::OutByKey => pruning.pruned_by_key += 1,
                     Ruled::OutByColumns => pruning.pruned_by_columns += 1,
@@ -175,7 +185,7 @@ impl Store {
         Ok(prunings)
     }
 
-    /// Shows `each` the files in the filter's window, in order, with what the predicates say of them, until it has enough.
+    /// Shows `each` the files in the filter's window, in order, until it has enough. Those that the filter leaves out may be among them.
     /// Memory is bounded by the batch.
     async fn scan(
         &self,
@@ -183,21 +193,16 @@ impl Store {
         filter: &PartitionFilter,
         after: Option<PartitionPosition>,
         columns: PartitionColumns,
-        mut each: impl FnMut(Ruled, Partition) -> bool,
+        mut each: impl FnMut(Partition) -> bool,
     ) -> Result<()> {
-        let columns = columns.or(PartitionColumns {
-            partition_key: !filter.keys.is_empty(),
-            statistics: !filter.columns.is_empty(),
-            metadata: false,
-        });
         let mut page = Page::first(BATCH.0, after);
         loop {
-            let mut batches = self.scope_pages(scope, filter.window, &page, columns).await?;
+            let mut batches = self.scope_pages(scope, filter, &page, columns).await?;
             let batch = batches.drain().next().map(|(_, batch)| batch).unwrap_or_default();
             page.after = batch.rows.last().map(|file| (file.start_time, file.id));
             page.limit = (page.limit * 2).min(BATCH.1);
             for file in batch.rows {
-                if !each(filter.rule(&file), file) {
+                if !each(file) {
                     return Ok(());
                 }
             }
@@ -223,9 +228,9 @@ impl Store {
                 .map(count)
                 .collect();
             terms.push("0".to_owned());
+            let (parents, given) = parents(&sql, &from);
             let text = format!(
-                "select parent.dataset_id, parent.version, {} as n from {PARENTS} \
-                 where (parent.dataset_id, parent.version) in (select * from {from})",
+                "select parent.dataset_id, parent.version, {} as n from {parents} where {given}",
                 terms.join(" + ")
             );
             for row in sql.rows(&self.reader, text).await? {

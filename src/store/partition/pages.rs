@@ -6,16 +6,18 @@
 use std::collections::HashMap;
 
 use sea_orm::ConnectionTrait;
-use timestore_entity::Timestamp;
 use timestore_entity::partition::Model as Partition;
 
 use super::columns::{self, PartitionColumns};
-use super::{PartitionPosition, PartitionQuery};
-use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each};
+use super::{PartitionFilter, PartitionPosition, PartitionQuery};
+use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each, text_among};
 use crate::store::keyed::group;
 use crate::store::manifest::ManifestKey;
-use crate::store::visible::{ByManifest, PARENTS, Scope, expired, position};
+use crate::store::visible::{ByManifest, Scope, expired, parents, position};
 use crate::store::{Page, Result, Rows, Store};
+
+/// How many values of a key the database compares a file with: it would go through all of them for each file.
+const MAX_TEXTS: usize = 100;
 
 /// A file of a version, and what the same statement says of the version.
 struct Row {
@@ -33,9 +35,10 @@ impl Store {
         keys: &[ManifestKey],
         query: &PartitionQuery,
     ) -> Result<ByManifest<Rows<Partition>>> {
-        let window = query.filter.window;
         if let Some(remembered) = self.remembered(keys) {
-            let rows = self.rows(&remembered, window, &query.page, query.columns).await?;
+            let rows = self
+                .rows(&remembered, &query.filter, &query.page, query.columns)
+                .await?;
             if let Some(row) = rows.iter().find(|row| row.is_expired) {
                 return Err(expired(&self.reader, row.key.0, row.key.1).await?);
             }
@@ -48,7 +51,8 @@ impl Store {
         for key in keys {
             self.span_classes.insert(key.0, scope.span_classes);
         }
-        self.scope_pages(&scope, window, &query.page, query.columns).await
+        self.scope_pages(&scope, &query.filter, &query.page, query.columns)
+            .await
     }
 
     /// What is remembered of all these versions.
@@ -63,21 +67,22 @@ impl Store {
         })
     }
 
-    /// The same page of the files of each version in a window, in one statement.
+    /// The same page of the files of each version in the filter's window, in one statement. Not all that the predicates rule out is left
+    /// out.
     pub(in crate::store) async fn scope_pages(
         &self,
         scope: &Scope,
-        window: Option<(Timestamp, Timestamp)>,
+        filter: &PartitionFilter,
         page: &Page<PartitionPosition>,
         columns: PartitionColumns,
     ) -> Result<ByManifest<Rows<Partition>>> {
-        Ok(pages_of(page, self.rows(scope, window, page, columns).await?))
+        Ok(pages_of(page, self.rows(scope, filter, page, columns).await?))
     }
 
     async fn rows(
         &self,
         scope: &Scope,
-        window: Option<(Timestamp, Timestamp)>,
+        filter: &PartitionFilter,
         page: &Page<PartitionPosition>,
         columns: PartitionColumns,
     ) -> Result<Vec<Row>> {
@@ -87,13 +92,24 @@ impl Store {
         );
         let mut rows = Vec::new();
         for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
-            let (conditions, direction) = position(&mut sql, page);
-            let branches = scope.branches(&mut sql, window, &conditions);
+            let (mut conditions, direction) = position(&mut sql, page);
+            for predicate in &filter.keys {
+                if let Some(texts) = predicate.texts().filter(|texts| texts.len() <= MAX_TEXTS) {
+                    conditions.push(text_among(
+                        &mut sql,
+                        "child.partition_key",
+                        &predicate.key,
+                        &texts,
+                    ));
+                }
+            }
+            let branches = scope.branches(&mut sql, filter.window, &conditions);
             let limit = page.limit_in_sql();
+            let (parents, given) = parents(&sql, &from);
             let select = FirstOfEach {
                 columns: &columns,
-                parents: PARENTS,
-                of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
+                parents: &parents,
+                of: &given,
                 children: "timestore.partitions",
                 branches: &branches,
                 order: &[("start_time", direction), ("id", direction)],

@@ -32,7 +32,7 @@ pub(super) fn add_files(
     let insertions = relations(connection, columns_of(files))
         .into_iter()
         .map(insertion);
-    batch.add(ADDED, Some(count), insertions.collect());
+    batch.add(ADDED, count, insertions.collect());
 }
 
 /// Inserts files into a draft; returns how many.
@@ -71,7 +71,7 @@ pub(super) fn add_staged(
          select {SHARED}, {schema_version}, {version} from timestore.staged_partitions \
          where dataset_id = {dataset} and draft_id = {draft}"
     );
-    batch.add(ADDED, Some(count), vec![sql.statement(text)]);
+    batch.add(ADDED, count, vec![sql.statement(text)]);
 }
 
 fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {

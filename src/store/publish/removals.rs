@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::additions::Targets;
 use crate::auth::Requester;
 use crate::model::naming;
-use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, relations};
+use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, looked_up, relations};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::NotLive;
 use crate::store::faults::Faults;
@@ -139,7 +139,7 @@ impl Doomed {
             ))
         };
         let removals = self.conditions(connection, dataset).into_iter().map(removal);
-        batch.add("removed files", Some(count), removals.collect());
+        batch.add("removed files", count, removals.collect());
     }
 }
 
@@ -274,7 +274,13 @@ async fn find(
         let dataset = sql.bind(dataset);
         let text = format!(
             "select given.given, known.id, known.file_path, known.removed_version \
-             from {from} cross join timestore.partitions as known where known.dataset_id = {dataset} and {same}"
+             from {from} {}",
+            looked_up(
+                &sql,
+                "timestore.partitions",
+                "known",
+                &format!("known.dataset_id = {dataset} and {same}")
+            )
         );
         known.extend(sql.all::<Known>(transaction, text).await?);
     }
