@@ -8,7 +8,7 @@ use timestore_entity::manifest_draft::Model as ManifestDraft;
 use timestore_entity::{staged_partition, staged_removal};
 
 use super::Result;
-use super::backend::{Column, Relation, Sql, looked_up, relations};
+use super::backend::{Column, Relation, Sql, relations};
 use super::error::{Duplicate, NotLive};
 use super::file_removal::{LEASED, places};
 use super::publish::Skipped;
@@ -31,27 +31,22 @@ pub(super) async fn staged_duplicates_in_txn(
     }
     let mut sql = Sql::new(transaction);
     let (dataset_id, draft_id) = (sql.bind(dataset), sql.bind(draft));
-    let leased = format!(
-        "removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}"
-    );
     let alike = |same: &str| {
-        let stays = format!(
-            "live.dataset_id = {dataset_id} and live.removed_version is null and {same} and live.id not in \
-             (select partition_id from timestore.staged_removals where dataset_id = {dataset_id} and draft_id = {draft_id})"
-        );
         format!(
-            "select given.id, given.file_path, given.skip_duplicate, live.added_version from given {}",
-            looked_up(&sql, "timestore.partitions", "live", &stays)
+            "select given.id, given.file_path, given.skip_duplicate, live.added_version \
+             from given cross join timestore.partitions as live \
+             where live.dataset_id = {dataset_id} and live.removed_version is null and {same} and live.id not in \
+             (select partition_id from timestore.staged_removals where dataset_id = {dataset_id} and draft_id = {draft_id})"
         )
     };
     let text = format!(
         "with given as (select id, file_path, skip_duplicate, storage_target_id, ingestion_signature \
          from timestore.staged_partitions where dataset_id = {dataset_id} and draft_id = {draft_id}), {}, \
-         leased as (select place.id from place {}) \
+         leased as (select place.id from place cross join timestore.file_removals as removal \
+         where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}) \
          {} union {} union select given.id, given.file_path, given.skip_duplicate, null from given \
          where given.id in (select id from leased) order by 2",
         places(&["id"]),
-        looked_up(&sql, "timestore.file_removals", "removal", &leased),
         alike("live.storage_target_id = given.storage_target_id and live.file_path = given.file_path"),
         alike("live.ingestion_signature = given.ingestion_signature")
     );

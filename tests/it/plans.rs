@@ -35,7 +35,8 @@ const SKEW: &str = "
     insert into timestore.partitions
         select (jsonb_populate_record(one, jsonb_build_object('dataset_id', small.id, 'id', gen_random_uuid()))).*
         from small cross join timestore.partitions as one union all
-        select (jsonb_populate_record(one, jsonb_build_object('id', gen_random_uuid(), 'file_path', 'more-' || n))).*
+        select (jsonb_populate_record(one, jsonb_build_object('id', gen_random_uuid(), 'file_path', 'more-' || n,
+            'ingestion_signature', 'more-' || n))).*
         from generate_series(1, 30000) as n cross join timestore.partitions as one;
     analyze";
 

@@ -30,7 +30,7 @@ impl Read {
 }
 
 /// What all reads are called.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "nested",
     "list",
     "window",
@@ -38,11 +38,15 @@ pub const NAMES: [&str; 8] = [
     "window, 10,000,000 files",
     "window, several spans",
     "window, several spans, an old version",
-    "window, 1 of",
+    "window, 1 of 100 keys",
+    "window, 1 of many keys",
 ];
 
 /// Different windows that are asked for, at the most: none overlaps another.
 const WINDOWS: u64 = 1_000;
+
+/// Different keys that are asked for, at the most.
+const KEYS: u64 = 100;
 
 /// Minutes of a window.
 const MINUTES: u64 = 100;
@@ -163,10 +167,11 @@ fn history(starts: Starts, version: u64) -> Read {
     }
 }
 
+/// Some of the keys are asked for: each takes as long as there are files in the window.
 fn keyed(name: &'static str, slug: &str, keys: u64) -> Read {
     let window = json!({ "from": at(0), "to": at(KEYED_DAYS * DAY) });
     let sql = include_str!("../../sql/window-keyed.sql").replace(":slug", &format!("'{slug}'"));
-    let variables = (0..keys)
+    let variables = (0..keys.min(KEYS))
         .map(|key| {
             let predicate = json!([{ "key": "series", "eq": format!("s{key}") }]);
             json!({ "slug": slug, "window": window, "partitionKey": predicate })

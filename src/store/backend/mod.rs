@@ -26,7 +26,7 @@ pub(super) use json::{has_any, text_among};
 pub(super) use pools::pool_states;
 pub use pools::{Connections, PoolState};
 pub(super) use reader::Reader;
-pub(super) use relation::{Column, Relation, in_relation, looked_up, named, relations};
+pub(super) use relation::{Column, Relation, in_relation, named, relations};
 pub use replica::Position;
 pub(super) use replica::Replicas;
 pub(super) use sql::Sql;

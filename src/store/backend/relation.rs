@@ -125,19 +125,6 @@ pub(in crate::store) fn in_relation(left: &str, relation: &Relation) -> String {
     }
 }
 
-/// What follows a relation to join it with the rows of `table` for which `condition` holds, which speaks of them as `alias`. They are looked
-/// up for each row of the relation, in that order: a plan that reads all that could match, and then joins, takes as long as the
-/// dataset is large.
-pub(in crate::store) fn looked_up(sql: &Sql, table: &str, alias: &str, condition: &str) -> String {
-    match sql.is_postgres() {
-        // What has an offset is executed as it is written.
-        true => format!(
-            "cross join lateral (select * from {table} as {alias} where {condition} offset 0) as {alias}"
-        ),
-        false => format!("cross join {table} as {alias} where {condition}"),
-    }
-}
-
 /// What to select from to have the rows of `table`, as `alias`, that the relation `from` names by `keys`, its columns, each once; and a
 /// condition. Other tables can be joined.
 pub(in crate::store) fn named(
@@ -152,9 +139,14 @@ pub(in crate::store) fn named(
             .iter()
             .map(|key| format!("{alias}.{key} = given.{key}"))
             .collect();
-        let rows = looked_up(sql, table, alias, &same.join(" and "));
+        // What has an offset is executed as it is written: looked up by its whole key, and not joined with all that a dataset has.
+        let rows = format!(
+            "(select * from {table} as {alias} where {} offset 0)",
+            same.join(" and ")
+        );
+        let given = format!("(select distinct * from {from}) as given");
         return (
-            format!("(select distinct * from {from}) as given {rows}"),
+            format!("{given} cross join lateral {rows} as {alias}"),
             "true".to_owned(),
         );
     }

@@ -7,7 +7,7 @@ use timestore_entity::ids::{DatasetId, PartitionId};
 
 use super::additions::Addition;
 use crate::store::Result;
-use crate::store::backend::{Column, Relation, looked_up, relations};
+use crate::store::backend::{Column, Relation, relations};
 use crate::store::error::Duplicate;
 use crate::store::file_removal::{LEASED, places};
 
@@ -125,10 +125,10 @@ async fn alike_in_txn(
     let mut alike = Vec::new();
     for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
-        let same = format!("live.dataset_id = {dataset} and live.removed_version is null and {same}");
+        // SQLite joins crosswise in the order of the text: each of the given rows is looked up once.
         let text = format!(
-            "select given.given, live.id, live.added_version from {from} {}",
-            looked_up(&sql, "timestore.partitions", "live", &same)
+            "select given.given, live.id, live.added_version from {from} cross join timestore.partitions as live \
+             where live.dataset_id = {dataset} and live.removed_version is null and {same}"
         );
         alike.extend(sql.all(transaction, text).await?);
     }
@@ -145,23 +145,14 @@ async fn alike_paths_in_txn(
     let mut alike = Vec::new();
     for Relation { from, mut sql, .. } in relations(transaction, columns) {
         let dataset = sql.bind(dataset);
-        let at_path = |other: &str, given: &str| {
-            format!(
-                "{other}.storage_target_id = {given}.storage_target_id and {other}.file_path = {given}.file_path"
-            )
-        };
-        let live = format!(
-            "live.dataset_id = {dataset} and live.removed_version is null and {}",
-            at_path("live", "given")
-        );
-        let leased = format!("{} and {LEASED}", at_path("removal", "place"));
         let text = format!(
             "with given as (select * from {from}), {} \
-             select given.given, live.id, live.added_version from given {} union all \
-             select place.given, null, null from place {}",
-            places(&["given"]),
-            looked_up(&sql, "timestore.partitions", "live", &live),
-            looked_up(&sql, "timestore.file_removals", "removal", &leased)
+             select given.given, live.id, live.added_version from given cross join timestore.partitions as live \
+             where live.dataset_id = {dataset} and live.removed_version is null \
+             and live.storage_target_id = given.storage_target_id and live.file_path = given.file_path union all \
+             select place.given, null, null from place cross join timestore.file_removals as removal \
+             where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}",
+            places(&["given"])
         );
         alike.extend(sql.all(transaction, text).await?);
     }

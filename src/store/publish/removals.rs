@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::additions::Targets;
 use crate::auth::Requester;
 use crate::model::naming;
-use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, looked_up, relations};
+use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, relations};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::NotLive;
 use crate::store::faults::Faults;
@@ -274,13 +274,7 @@ async fn find(
         let dataset = sql.bind(dataset);
         let text = format!(
             "select given.given, known.id, known.file_path, known.removed_version \
-             from {from} {}",
-            looked_up(
-                &sql,
-                "timestore.partitions",
-                "known",
-                &format!("known.dataset_id = {dataset} and {same}")
-            )
+             from {from} cross join timestore.partitions as known where known.dataset_id = {dataset} and {same}"
         );
         known.extend(sql.all::<Known>(transaction, text).await?);
     }
