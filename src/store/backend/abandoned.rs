@@ -1,10 +1,8 @@
 //! Statements of PostgreSQL that nobody waits for any more: their request ran out of time, or its client left.
 //!
 //! Dropping a query does not end it on the server, and its connection would be busy until it ends by itself. Here the connection
-//! is closed instead: the server looks for closed connections while it executes (`settings`).
-//!
-//! On SQLite such a statement ends by itself. A progress handler could end it, but a pool does not say which of its connections is given
-//! back, and asking a connection waits for its statement.
+//! is closed instead: the server looks for closed connections while it executes (`settings`). Those of SQLite are another matter
+//! (`interrupt`).
 
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use sea_orm::sqlx::{Connection, Postgres};
 use tokio::time::timeout;
 
 /// How long an abandoned statement may take to end by itself, so that its connection can be used again.
-const PATIENCE: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A pool that closes connections with abandoned statements, which ends these.
 pub(super) fn closing_abandoned(options: PoolOptions<Postgres>) -> PoolOptions<Postgres> {

@@ -3,13 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::abandoned::closing_abandoned;
+use super::interrupt::{Flag, ending_reads, ending_writes, watch};
 use super::settings::with_settings;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Executor};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, SqlxSqliteConnector};
 
 use super::Connections;
@@ -72,8 +74,8 @@ pub async fn connect(database: &Database, size: u32) -> Result<Connections, DbEr
             Ok(Connections::new(pool.clone(), pool))
         }
         Database::Sqlite(path) => Ok(Connections::new(
-            sqlite_pool(path, 1, false).await?,
-            sqlite_pool(path, size, true).await?,
+            sqlite_writer(path).await?,
+            sqlite_readers(path, size).await?,
         )),
     }
 }
@@ -119,9 +121,28 @@ pub fn migration_url(database: &Database) -> String {
     }
 }
 
-async fn sqlite_pool(path: &Path, size: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+/// The connection that writes to a SQLite file.
+async fn sqlite_writer(path: &Path) -> Result<DatabaseConnection, DbErr> {
+    let flag = Arc::<Flag>::default();
+    let options = ending_writes(SqlitePoolOptions::new().max_connections(1), flag.clone());
+    sqlite_pool(options, path, false, move || flag.clone()).await
+}
+
+/// Up to `size` connections that read a SQLite file.
+async fn sqlite_readers(path: &Path, size: u32) -> Result<DatabaseConnection, DbErr> {
+    let options = ending_reads(SqlitePoolOptions::new().max_connections(size));
+    sqlite_pool(options, path, true, Flag::present).await
+}
+
+/// A pool whose new connections end what is abandoned as their `flag` says.
+async fn sqlite_pool(
+    options: SqlitePoolOptions,
+    path: &Path,
+    read_only: bool,
+    flag: impl Fn() -> Arc<Flag> + Send + Sync + 'static,
+) -> Result<DatabaseConnection, DbErr> {
     // The main database is `:memory:`, private to its connection, and stays empty.
-    let options = SqliteConnectOptions::new()
+    let connect = SqliteConnectOptions::new()
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .disable_statement_logging();
@@ -131,20 +152,19 @@ async fn sqlite_pool(path: &Path, size: u32, read_only: bool) -> Result<Database
          pragma timestore.cache_size = -16384; pragma temp_store = memory; pragma query_only = {};",
         i32::from(read_only)
     );
-    let pool = SqlitePoolOptions::new()
-        .max_connections(size)
+    let pool = options
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
-            let set_up = set_up.clone();
+            let (set_up, flag) = (set_up.clone(), flag());
             Box::pin(async move {
-                connection.execute(sea_orm::sqlx::AssertSqlSafe(set_up)).await?;
-                Ok(())
+                connection.execute(AssertSqlSafe(set_up)).await?;
+                watch(connection, flag).await
             })
         })
-        .connect_with(options)
+        .connect_with(connect)
         .await
-        .map_err(|error| DbErr::Conn(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error))))?;
+        .map_err(|error| DbErr::Conn(sea_orm::RuntimeErr::SqlxError(Arc::new(error))))?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 

@@ -9,6 +9,7 @@ mod by_place;
 mod connect;
 mod constraint;
 mod first_of_each;
+mod interrupt;
 mod json;
 mod pools;
 mod reader;

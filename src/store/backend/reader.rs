@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+use super::interrupt::attended;
 use super::replica::{Position, Replica};
 
 /// Reads on the primary, or on a replica. What a replica cannot answer is asked of the primary, and so is all that the request
@@ -112,7 +113,7 @@ impl ConnectionTrait for Reader {
                 return answer;
             }
         }
-        self.primary.query_one_raw(statement).await
+        attended(self.primary.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -122,7 +123,7 @@ impl ConnectionTrait for Reader {
                 return answer;
             }
         }
-        self.primary.query_all_raw(statement).await
+        attended(self.primary.query_all_raw(statement)).await
     }
 
     fn is_mock_connection(&self) -> bool {
