@@ -31,6 +31,8 @@ pub struct Model {
     pub span_classes: i64,
     /// When the newest version was published; strictly increases.
     pub last_published_at: Option<Timestamp>,
+    /// Counts how often versions have expired.
+    pub history_revision: i32,
 }
 
 /// Relations.

@@ -14,7 +14,7 @@ use super::enums::{CompatibilityMode, DatasetStatus, FileFormat};
 use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{
-    HeadOf, ManifestByKey, ManifestByRef, NewestManifest, RetentionPolicyOf, SchemaVersionOfSeen,
+    HeadOf, ManifestByKey, ManifestByRef, ManifestOfSeen, RetentionPolicyOf, SchemaVersionOfSeen,
     StorageTargetById, WatermarksOf,
 };
 use super::manifest::Manifest;
@@ -29,6 +29,7 @@ use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
+use super::versions::Standing;
 use super::watermark::Watermark;
 use crate::store::ManifestRef;
 use crate::store::dataset::DatasetState;
@@ -83,6 +84,11 @@ impl Dataset {
         GlobalId::Dataset(self.model.id)
     }
 
+    /// Where it stands, as far as it was read together with that.
+    fn standing(&self) -> Option<Standing> {
+        self.along.as_ref().map(|along| (&*along.head).into())
+    }
+
     async fn head(&self, ctx: &Context<'_>) -> Result<Arc<Head>> {
         match &self.along {
             Some(along) => Ok(along.head.clone()),
@@ -105,8 +111,9 @@ fn newest_schema_version(head: &Head) -> Option<SchemaVersionOfSeen> {
 }
 
 /// The newest version, if there is one.
-fn newest_manifest(head: &Head) -> Option<NewestManifest> {
-    (head.latest_version > 0).then_some(NewestManifest((head.dataset_id, head.latest_version)))
+fn newest_manifest(head: &Head) -> Option<ManifestOfSeen> {
+    let key = (head.dataset_id, head.latest_version);
+    (head.latest_version > 0).then(|| ManifestOfSeen(key, head.into()))
 }
 
 impl Plain for Dataset {
@@ -287,7 +294,7 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(self.model.id, SchemaVersions(page.clone()));
+        let asked = Asked::new((self.model.id, self.standing()), SchemaVersions(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(
             list,
@@ -308,11 +315,17 @@ impl Dataset {
                 Some(newest) => ctx.loaders().load(newest).await?,
                 None => None,
             },
-            Some(ManifestRef::Version(version)) => {
-                ctx.loaders()
-                    .load(ManifestByKey((self.model.id, version)))
-                    .await?
-            }
+            Some(ManifestRef::Version(version)) => match self.standing() {
+                Some(standing) => {
+                    let key = ManifestOfSeen((self.model.id, version), standing);
+                    ctx.loaders().load(key).await?
+                }
+                None => {
+                    ctx.loaders()
+                        .load(ManifestByKey((self.model.id, version)))
+                        .await?
+                }
+            },
             Some(ManifestRef::Snapshot(name)) if !is_text(&name) => None,
             Some(by) => ctx.loaders().load(ManifestByRef((self.model.id, by))).await?,
         };
@@ -337,7 +350,7 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(self.model.id, Manifests(page.clone()));
+        let asked = Asked::new((self.model.id, self.standing()), Manifests(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::Manifests(self.model.id)))
     }

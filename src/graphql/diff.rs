@@ -26,9 +26,9 @@ impl ManifestDiff {
 
     fn side(&self, side: Side) -> DiffKey {
         DiffKey {
-            dataset_id: self.from.0.dataset_id,
-            from: self.from.0.version,
-            to: self.to.0.version,
+            dataset_id: self.from.model.dataset_id,
+            from: self.from.model.version,
+            to: self.to.model.version,
             side,
         }
     }

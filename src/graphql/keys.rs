@@ -1,5 +1,6 @@
 //! What can be looked up in batches: one key type for each batch function of the store.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use timestore_entity::Timestamp;
@@ -21,7 +22,7 @@ use super::retention_policy::RetentionPolicy;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
-use super::versions::{Lasting, Versions};
+use super::versions::{Lasting, Standing, Versions};
 use super::watermark::Watermark;
 use crate::model::duration::IsoDuration;
 use crate::store::diff::DiffKey;
@@ -82,8 +83,6 @@ keys! {
     SchemaVersionOfSeen(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object, as Lasting::SchemaVersion;
     /// A version of a dataset.
     ManifestByKey(ManifestKey) => Arc<Manifest> = manifests_by_key, object;
-    /// The version that the head of a dataset that the caller sees names.
-    NewestManifest(ManifestKey) => Arc<Manifest> = manifests_by_key, object, as Lasting::Newest;
     /// A version of a dataset, by instant or snapshot.
     ManifestByRef((DatasetId, ManifestRef)) => Arc<Manifest> = manifests_resolve, object;
     /// How many manifests used a schema version.
@@ -109,6 +108,33 @@ keys! {
     AuditEventById(AuditEventId) => Arc<AuditEvent> = audit_events_by_id, object;
     /// An API token.
     ApiTokenById(ApiTokenId) => Arc<ApiToken> = api_tokens_by_id, object;
+}
+
+/// A version of a dataset that the caller is known to see, and where the dataset stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ManifestOfSeen(pub ManifestKey, pub Standing);
+
+impl Key for ManifestOfSeen {
+    type Value = Arc<Manifest>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let asked: HashSet<ManifestKey> = keys.iter().map(|key| key.0).collect();
+        let asked: Vec<ManifestKey> = asked.into_iter().collect();
+        let found = store.manifests_by_key(&asked).await?;
+        let found = keys.into_iter().filter_map(|key| {
+            let manifest = Manifest::at(found.get(&key.0)?.clone(), Some(key.1));
+            Some((key, Arc::new(manifest)))
+        });
+        Ok(found.collect())
+    }
+
+    fn kept(&self, versions: &Versions) -> Option<Self::Value> {
+        versions.get(&Lasting::Manifest(self.0, self.1))
+    }
+
+    fn keep(&self, versions: &Versions, manifest: &Self::Value) {
+        versions.keep(Lasting::Manifest(self.0, self.1), manifest.clone());
+    }
 }
 
 /// How many files one side of a difference has. Asked one by one, so that each has its own error.

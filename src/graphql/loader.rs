@@ -4,26 +4,21 @@
 //! document or tears a batch apart when the timer is short, and can wait for ever when a request is cancelled at the wrong moment.
 //! Here the request itself says when it has nothing left to do but wait (see [`super::batched`]), and once all that was sent
 //! before is answered, all open batches are sent together: the number of calls depends on the document, not on timing or on the
-//! number of rows. Nothing is kept once a batch is answered, so that what follows a mutation sees what is there then. Whatever
-//! is under way ends when the request does.
+//! number of rows. Nothing is kept once a batch is answered, so that what follows a mutation sees what is there then. The request
+//! runs its batches itself, so that they end when it does, and nothing has to wake another thread.
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
-use tracing::Instrument;
 
 use super::error::{Error, Result};
 use super::versions::Versions;
-use crate::metrics::Tally;
 use crate::store::{self, Store};
 
 /// What is looked up. The key says what the store is asked.
@@ -56,16 +51,8 @@ pub struct Loaders(Arc<Inner>);
 struct Inner {
     store: Store,
     versions: Versions,
-    batches: Mutex<Batches>,
-    pulse: Arc<Pulse>,
-}
-
-#[derive(Default)]
-struct Batches {
     /// Those that still take keys, one for each type of key.
-    open: HashMap<TypeId, Box<dyn Open>>,
-    /// Those that were sent. Dropping the set aborts them.
-    sent: JoinSet<()>,
+    open: Mutex<HashMap<TypeId, Box<dyn Open>>>,
 }
 
 impl Loaders {
@@ -74,8 +61,7 @@ impl Loaders {
         Self(Arc::new(Inner {
             store,
             versions,
-            batches: Mutex::default(),
-            pulse: Arc::default(),
+            open: Mutex::default(),
         }))
     }
 
@@ -133,39 +119,21 @@ impl Loaders {
         }
     }
 
-    /// What tells the request that a batch is answered.
-    pub(super) fn pulse(&self) -> &Arc<Pulse> {
-        &self.0.pulse
-    }
-
-    /// Sends all open batches, unless some are still under way.
-    pub(super) fn send(&self) {
-        if self.0.pulse.under_way.load(Ordering::Acquire) > 0 {
-            return;
-        }
-        let mut batches = self.batches();
-        while batches.sent.try_join_next().is_some() {}
-        let open: Vec<_> = batches.open.drain().collect();
-        // All are counted before the first can be answered.
-        let open: Vec<_> = open
-            .into_iter()
-            .map(|(_, batch)| (batch, UnderWay::new(&self.0.pulse)))
-            .collect();
-        for (batch, under_way) in open {
-            let work = batch.run(self.0.store.clone(), under_way);
-            // What a batch does is done for the request.
-            batches.sent.spawn(Tally::current().over(work).in_current_span());
-        }
+    /// All open batches, to be run; none is open after that.
+    pub(super) fn take_open(&self) -> Vec<BoxFuture<'static, ()>> {
+        let open = std::mem::take(&mut *self.open());
+        open.into_values()
+            .map(|batch| batch.run(self.0.store.clone()))
+            .collect()
     }
 
     /// Adds keys to the open batch of their type.
     fn join<K: Key>(&self, keys: impl IntoIterator<Item = K>) -> Answer<K> {
-        let mut batches = self.batches();
-        let open = batches
-            .open
+        let mut open = self.open();
+        let batch = open
             .entry(TypeId::of::<K>())
             .or_insert_with(|| Box::new(Batch::<K>::new()));
-        match open.as_any().downcast_mut::<Batch<K>>() {
+        match batch.as_any().downcast_mut::<Batch<K>>() {
             Some(batch) => {
                 batch.keys.extend(keys);
                 batch.answer.clone()
@@ -174,9 +142,9 @@ impl Loaders {
         }
     }
 
-    fn batches(&self) -> MutexGuard<'_, Batches> {
+    fn open(&self) -> MutexGuard<'_, HashMap<TypeId, Box<dyn Open>>> {
         // Nothing panics while the lock is held.
-        self.0.batches.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -212,7 +180,7 @@ trait Open: Send {
     fn as_any(&mut self) -> &mut dyn Any;
 
     /// Looks the keys up, and tells everyone who waits.
-    fn run(self: Box<Self>, store: Store, under_way: UnderWay) -> BoxFuture<'static, ()>;
+    fn run(self: Box<Self>, store: Store) -> BoxFuture<'static, ()>;
 }
 
 impl<K: Key> Open for Batch<K> {
@@ -220,19 +188,19 @@ impl<K: Key> Open for Batch<K> {
         self
     }
 
-    fn run(self: Box<Self>, store: Store, under_way: UnderWay) -> BoxFuture<'static, ()> {
-        async move {
-            // Dropped last to first, also when the store panics: the batch is counted out before whoever waits is woken, and the
-            // request is woken in any case, since those who waited may be gone while other batches wait to be sent.
-            let _wake = WakeRequest(under_way.0.clone());
-            let Self { keys, sender, .. } = *self;
-            let under_way = under_way;
-            store.metrics().batch(short_name::<K>(), keys.len());
-            let found = K::load(&store, keys.into_iter().collect()).await;
-            drop(under_way);
-            drop(sender.send(found.map(Arc::new).map_err(Error::from)));
-        }
-        .boxed()
+    fn run(self: Box<Self>, store: Store) -> BoxFuture<'static, ()> {
+        let Self { keys, sender, .. } = *self;
+        store.metrics().batch(short_name::<K>(), keys.len());
+        let load = async move { K::load(&store, keys.into_iter().collect()).await };
+        // Where the store panics, the sender is dropped, which is an error of whoever waits.
+        AssertUnwindSafe(load)
+            .catch_unwind()
+            .map(|found| {
+                if let Ok(found) = found {
+                    drop(sender.send(found.map(Arc::new).map_err(Error::from)));
+                }
+            })
+            .boxed()
     }
 }
 
@@ -242,56 +210,9 @@ fn short_name<K>() -> &'static str {
     name.rsplit("::").next().unwrap_or(name).trim_end_matches('>')
 }
 
-/// What a request and its batches tell each other.
-#[derive(Default)]
-pub(super) struct Pulse {
-    /// How many batches were sent and are not answered.
-    under_way: AtomicUsize,
-    /// Whether the request was woken while it was being polled.
-    pub(super) is_woken: AtomicBool,
-    /// Wakes the task of the request.
-    pub(super) outer: AtomicWaker,
-}
-
-impl Wake for Pulse {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.is_woken.store(true, Ordering::Release);
-        self.outer.wake();
-    }
-}
-
-/// Counts as a batch under way until it is dropped.
-struct UnderWay(Arc<Pulse>);
-
-impl UnderWay {
-    fn new(pulse: &Arc<Pulse>) -> Self {
-        pulse.under_way.fetch_add(1, Ordering::AcqRel);
-        Self(pulse.clone())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Wakes the task of the request when it is dropped.
-struct WakeRequest(Arc<Pulse>);
-
-impl Drop for WakeRequest {
-    fn drop(&mut self) {
-        self.0.outer.wake();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use futures_util::future::{join_all, pending, try_join};

@@ -22,16 +22,22 @@ use super::predicate::{ColumnPredicateInput, FileChoice, KeyPredicateInput};
 use super::reference::TimeWindow;
 use super::scalar::{BigInt, DateTime, Duration, Json};
 use super::schema_version::SchemaVersion;
+use super::versions::Standing;
 use crate::store::diff::Side;
 use crate::store::manifest::ManifestKey;
 
 /// A version of a dataset.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Manifest(pub Model);
+pub struct Manifest {
+    /// Its row.
+    pub model: Model,
+    /// Where its dataset stands, where it was found by that.
+    standing: Option<Standing>,
+}
 
 impl From<Model> for Manifest {
     fn from(model: Model) -> Self {
-        Self(model)
+        Self::at(model, None)
     }
 }
 
@@ -40,18 +46,23 @@ impl Listed for Manifest {
     type Position = i32;
 
     fn position(&self) -> i32 {
-        self.0.version
+        self.model.version
     }
 }
 
 impl Manifest {
+    /// One of a dataset that stands like that.
+    pub fn at(model: Model, standing: Option<Standing>) -> Self {
+        Self { model, standing }
+    }
+
     fn global_id(&self) -> GlobalId {
-        GlobalId::Manifest(self.0.dataset_id, self.0.version)
+        GlobalId::Manifest(self.model.dataset_id, self.model.version)
     }
 
     /// Its key.
     pub fn key(&self) -> ManifestKey {
-        (self.0.dataset_id, self.0.version)
+        (self.model.dataset_id, self.model.version)
     }
 }
 
@@ -62,20 +73,20 @@ impl Plain for Manifest {
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |manifest, json| json.id(manifest.global_id()),
-            "version" => |manifest, json| json.value(&manifest.0.version),
-            "operation" => |manifest, json| json.one_of(ManifestOperation::from(manifest.0.operation)),
-            "partitionCount" => |manifest, json| json.value(&manifest.0.partition_count),
-            "addedCount" => |manifest, json| json.value(&manifest.0.added_count),
-            "removedCount" => |manifest, json| json.value(&manifest.0.removed_count),
-            "totalRows" => |manifest, json| json.big_int(manifest.0.total_rows),
-            "totalBytes" => |manifest, json| json.big_int(manifest.0.total_bytes),
-            "startTime" => |manifest, json| json.optional(manifest.0.start_time, JsonWriter::instant),
-            "endTime" => |manifest, json| json.optional(manifest.0.end_time, JsonWriter::instant),
-            "createdBy" => |manifest, json| json.value(&manifest.0.created_by),
-            "createdAt" => |manifest, json| json.instant(manifest.0.created_at),
-            "publishedAt" => |manifest, json| json.instant(manifest.0.published_at),
-            "summary" => |manifest, json| json.value(&manifest.0.summary),
-            "metadata" => |manifest, json| json.value(&manifest.0.metadata),
+            "version" => |manifest, json| json.value(&manifest.model.version),
+            "operation" => |manifest, json| json.one_of(ManifestOperation::from(manifest.model.operation)),
+            "partitionCount" => |manifest, json| json.value(&manifest.model.partition_count),
+            "addedCount" => |manifest, json| json.value(&manifest.model.added_count),
+            "removedCount" => |manifest, json| json.value(&manifest.model.removed_count),
+            "totalRows" => |manifest, json| json.big_int(manifest.model.total_rows),
+            "totalBytes" => |manifest, json| json.big_int(manifest.model.total_bytes),
+            "startTime" => |manifest, json| json.optional(manifest.model.start_time, JsonWriter::instant),
+            "endTime" => |manifest, json| json.optional(manifest.model.end_time, JsonWriter::instant),
+            "createdBy" => |manifest, json| json.value(&manifest.model.created_by),
+            "createdAt" => |manifest, json| json.instant(manifest.model.created_at),
+            "publishedAt" => |manifest, json| json.instant(manifest.model.published_at),
+            "summary" => |manifest, json| json.value(&manifest.model.summary),
+            "metadata" => |manifest, json| json.value(&manifest.model.metadata),
             _ => return None,
         }))
     }
@@ -92,17 +103,24 @@ impl Manifest {
 
     /// Counts from 1 within the dataset, without gaps, in the order of publishing.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.model.version
     }
 
     /// Where it stands now.
     async fn status(&self, ctx: &Context<'_>) -> Result<ManifestStatus> {
-        if self.0.expired_at.is_some() {
+        if self.model.expired_at.is_some() {
             return Ok(ManifestStatus::Expired);
         }
-        let head = ctx.loaders().expect(HeadOf(self.0.dataset_id)).await?;
-        let is_current = head.latest_version == self.0.version;
-        Ok(if is_current {
+        let newest = match &self.standing {
+            Some(standing) => standing.latest_version,
+            None => {
+                ctx.loaders()
+                    .expect(HeadOf(self.model.dataset_id))
+                    .await?
+                    .latest_version
+            }
+        };
+        Ok(if newest == self.model.version {
             ManifestStatus::Published
         } else {
             ManifestStatus::Superseded
@@ -111,20 +129,20 @@ impl Manifest {
 
     /// What it did.
     async fn operation(&self) -> ManifestOperation {
-        self.0.operation.into()
+        self.model.operation.into()
     }
 
     /// The dataset.
     async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
-        ctx.loaders().expect(DatasetById(self.0.dataset_id)).await
+        ctx.loaders().expect(DatasetById(self.model.dataset_id)).await
     }
 
     /// The schema version of the files that it added.
     async fn schema_version(&self, ctx: &Context<'_>) -> Result<Option<Arc<SchemaVersion>>> {
-        match self.0.schema_version {
+        match self.model.schema_version {
             Some(version) => ctx
                 .loaders()
-                .expect(SchemaVersionByKey((self.0.dataset_id, version)))
+                .expect(SchemaVersionByKey((self.model.dataset_id, version)))
                 .await
                 .map(Some),
             None => Ok(None),
@@ -133,10 +151,10 @@ impl Manifest {
 
     /// The version before it; null for the first.
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Arc<Manifest>>> {
-        match self.0.parent_version {
+        match self.model.parent_version {
             Some(version) => {
                 ctx.loaders()
-                    .load(ManifestByKey((self.0.dataset_id, version)))
+                    .load(ManifestByKey((self.model.dataset_id, version)))
                     .await
             }
             None => Ok(None),
@@ -145,62 +163,62 @@ impl Manifest {
 
     /// The files of this version.
     async fn partition_count(&self) -> i32 {
-        self.0.partition_count
+        self.model.partition_count
     }
 
     /// The files that it added.
     async fn added_count(&self) -> i32 {
-        self.0.added_count
+        self.model.added_count
     }
 
     /// The files that it removed.
     async fn removed_count(&self) -> i32 {
-        self.0.removed_count
+        self.model.removed_count
     }
 
     /// The rows of the files of this version.
     async fn total_rows(&self) -> BigInt {
-        self.0.total_rows.into()
+        self.model.total_rows.into()
     }
 
     /// The bytes of the files of this version.
     async fn total_bytes(&self) -> BigInt {
-        self.0.total_bytes.into()
+        self.model.total_bytes.into()
     }
 
     /// The time of the earliest row of this version; null when it has no files.
     async fn start_time(&self) -> Option<DateTime> {
-        self.0.start_time.map(Into::into)
+        self.model.start_time.map(Into::into)
     }
 
     /// The time of the latest row of this version; null when it has no files.
     async fn end_time(&self) -> Option<DateTime> {
-        self.0.end_time.map(Into::into)
+        self.model.end_time.map(Into::into)
     }
 
     /// Who published it.
     async fn created_by(&self) -> Option<&str> {
-        self.0.created_by.as_deref()
+        self.model.created_by.as_deref()
     }
 
     /// When its publish, or its draft, began.
     async fn created_at(&self) -> DateTime {
-        self.0.created_at.into()
+        self.model.created_at.into()
     }
 
     /// When it was published. Strictly increases with the version.
     async fn published_at(&self) -> Option<DateTime> {
-        Some(self.0.published_at.into())
+        Some(self.model.published_at.into())
     }
 
     /// What the publisher says about it, an object.
     async fn summary(&self) -> Json {
-        Json(self.0.summary.clone())
+        Json(self.model.summary.clone())
     }
 
     /// Free metadata, an object.
     async fn metadata(&self) -> Json {
-        Json(self.0.metadata.clone())
+        Json(self.model.metadata.clone())
     }
 
     /// The files of this version that could hold a row in the window that matches all predicates, by start time, then id. When
@@ -258,7 +276,11 @@ impl Manifest {
         ctx: &Context<'_>,
         #[graphql(desc = "The other version of the dataset, later or earlier.")] to: i32,
     ) -> Result<ManifestDiff> {
-        match ctx.loaders().load(ManifestByKey((self.0.dataset_id, to))).await? {
+        match ctx
+            .loaders()
+            .load(ManifestByKey((self.model.dataset_id, to)))
+            .await?
+        {
             Some(other) => Ok(ManifestDiff::new(self.clone(), other)),
             None => Err(Error::bad_input(
                 &["to"],

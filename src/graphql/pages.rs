@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -13,7 +14,7 @@ use super::manifest::Manifest;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
-use super::versions::{Lasting, Versions};
+use super::versions::{Lasting, Standing, Versions};
 use crate::store::diff::Side;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionFilter, PartitionPosition, PartitionQuery, Pruning};
@@ -98,37 +99,81 @@ impl<Q: Question> Key for Asked<Q> {
     }
 }
 
-macro_rules! questions {
-    ($($(#[doc = $doc:expr])* $name:ident($inner:ty): $parent:ty => $row:ty = $method:ident;)+) => {$(
+/// Of what a list is asked, and where its dataset stands, where that is known.
+pub type Placed<P> = (P, Option<Standing>);
+
+macro_rules! standing_lists {
+    ($($(#[doc = $doc:expr])* $name:ident: $parent:ty => $row:ident = $method:ident;)+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $name(pub $inner);
+        pub struct $name(pub Page<i32>);
 
         impl Question for $name {
-            type Parent = $parent;
+            type Parent = Placed<$parent>;
             type Answer = Rows<$row>;
 
             async fn ask(
                 &self,
                 store: &Store,
-                parents: &[$parent],
-            ) -> store::Result<HashMap<$parent, Rows<$row>>> {
-                let pages = store.$method(parents, &self.0).await?;
-                Ok(pages.into_iter().map(|(parent, rows)| (parent, rows.map(Into::into))).collect())
+                parents: &[Self::Parent],
+            ) -> store::Result<HashMap<Self::Parent, Rows<$row>>> {
+                let mut standings: HashMap<$parent, Vec<_>> = HashMap::with_capacity(parents.len());
+                for &(parent, standing) in parents {
+                    standings.entry(parent).or_default().push(standing);
+                }
+                let asked: Vec<$parent> = standings.keys().copied().collect();
+                let mut found = HashMap::with_capacity(parents.len());
+                for (parent, rows) in store.$method(&asked, &self.0).await? {
+                    let standings = standings.remove(&parent).unwrap_or_default();
+                    let copies = repeat_n(rows, standings.len());
+                    found.extend(standings.into_iter().zip(copies).map(|(standing, rows)| {
+                        ((parent, standing), rows.map(|row| $row::at(row, standing)))
+                    }));
+                }
+                Ok(found)
+            }
+
+            fn kept(&self, versions: &Versions, parent: &Self::Parent) -> Option<Arc<Rows<$row>>> {
+                versions.get(&Lasting::$name(parent.0, self.0.clone(), parent.1?))
+            }
+
+            fn keep(&self, versions: &Versions, parent: &Self::Parent, rows: &Arc<Rows<$row>>) {
+                if let Some(standing) = parent.1 {
+                    versions.keep(Lasting::$name(parent.0, self.0.clone(), standing), rows.clone());
+                }
             }
         }
     )+};
 }
 
-questions! {
+standing_lists! {
     /// A page of the schema versions of a dataset.
-    SchemaVersions(Page<i32>): DatasetId => SchemaVersion = schema_version_pages;
+    SchemaVersions: DatasetId => SchemaVersion = schema_version_pages;
     /// A page of the manifests of a dataset.
-    Manifests(Page<i32>): DatasetId => Manifest = manifest_pages;
+    Manifests: DatasetId => Manifest = manifest_pages;
     /// A page of the manifests that used a schema version.
-    ManifestsUsing(Page<i32>): SchemaVersionKey => Manifest = manifest_pages_by_schema_version;
-    /// A page of the snapshots of a dataset.
-    Snapshots(Page<String>): DatasetId => Snapshot = snapshot_pages;
+    ManifestsUsing: SchemaVersionKey => Manifest = manifest_pages_by_schema_version;
+}
+
+/// A page of the snapshots of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Snapshots(pub Page<String>);
+
+impl Question for Snapshots {
+    type Parent = DatasetId;
+    type Answer = Rows<Snapshot>;
+
+    async fn ask(
+        &self,
+        store: &Store,
+        parents: &[DatasetId],
+    ) -> store::Result<HashMap<DatasetId, Rows<Snapshot>>> {
+        let pages = store.snapshot_pages(parents, &self.0).await?;
+        Ok(pages
+            .into_iter()
+            .map(|(parent, rows)| (parent, rows.map(Into::into)))
+            .collect())
+    }
 }
 
 /// A page of the files of a version.

@@ -148,18 +148,18 @@ impl PartitionConnection {
     ) -> Result<Self> {
         let list = List::of(
             "partitions",
-            format!("{}/{}", manifest.0.dataset_id, choice.fingerprint()),
+            format!("{}/{}", manifest.model.dataset_id, choice.fingerprint()),
         );
         let (page, pinned) = page(&list, first, after)?;
         let filter = choice.into_store()?;
-        let version = pinned.unwrap_or(manifest.0.version);
+        let version = pinned.unwrap_or(manifest.model.version);
         // Paging goes on at the version where it began while others publish: an earlier one, never a later one.
-        let newest = manifest.0.version;
+        let newest = manifest.model.version;
         if version < 1
             || version > newest
                 && !ctx
                     .store()
-                    .manifest_superseded((manifest.0.dataset_id, newest), version)
+                    .manifest_superseded((manifest.model.dataset_id, newest), version)
                     .await?
         {
             return Err(Error::bad_input(
@@ -167,9 +167,9 @@ impl PartitionConnection {
                 "expected a cursor of this version, or of one before it",
             ));
         }
-        let key = (manifest.0.dataset_id, version);
+        let key = (manifest.model.dataset_id, version);
         // Expired versions are asked about one by one, so that the error of one spoils no other.
-        let is_expired = version == manifest.0.version && manifest.0.expired_at.is_some();
+        let is_expired = version == manifest.model.version && manifest.model.expired_at.is_some();
         let rows = if wants_rows(ctx) || is_expired {
             let query = PartitionQuery {
                 filter: filter.clone(),
@@ -184,8 +184,8 @@ impl PartitionConnection {
             Arc::default()
         };
         let is_all = filter == PartitionFilter::default();
-        let whole = match is_all && version == manifest.0.version {
-            true => Whole::Known(manifest.0.partition_count),
+        let whole = match is_all && version == manifest.model.version {
+            true => Whole::Known(manifest.model.partition_count),
             false => Whole::Files(key, filter),
         };
         Ok(Self {
@@ -206,13 +206,13 @@ impl PartitionConnection {
         after: Option<String>,
     ) -> Result<Self> {
         let (kind, count) = match side {
-            Side::Added => ("addedPartitions", manifest.0.added_count),
-            Side::Removed => ("removedPartitions", manifest.0.removed_count),
+            Side::Added => ("addedPartitions", manifest.model.added_count),
+            Side::Removed => ("removedPartitions", manifest.model.removed_count),
         };
         let (dataset, version) = manifest.key();
         let list = List::of(kind, format!("{dataset}/{version}"));
         let (page, _) = page(&list, first, after)?;
-        let is_expired = manifest.0.expired_at.is_some();
+        let is_expired = manifest.model.expired_at.is_some();
         let rows = if wants_rows(ctx) || is_expired {
             if is_expired {
                 ctx.store()
@@ -278,7 +278,7 @@ impl PartitionConnection {
             ))),
             Whole::Files(key, filter) if *filter == PartitionFilter::default() => {
                 let manifest = ctx.loaders().expect(ManifestByKey(*key)).await?;
-                Ok(Pruning::none(manifest.0.partition_count))
+                Ok(Pruning::none(manifest.model.partition_count))
             }
             Whole::Files(key, filter) => {
                 let pruning = ctx

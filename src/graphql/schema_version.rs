@@ -18,14 +18,20 @@ use super::pages::{Asked, ManifestsUsing};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::{Plain, Planner, Step};
 use super::scalar::DateTime;
+use super::versions::Standing;
 
 /// One version of a dataset's fields.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SchemaVersion(pub Model);
+pub struct SchemaVersion {
+    /// Its row.
+    pub model: Model,
+    /// Where its dataset stands, where it was found by that.
+    standing: Option<Standing>,
+}
 
 impl From<Model> for SchemaVersion {
     fn from(model: Model) -> Self {
-        Self(model)
+        Self::at(model, None)
     }
 }
 
@@ -34,13 +40,18 @@ impl Listed for SchemaVersion {
     type Position = i32;
 
     fn position(&self) -> i32 {
-        self.0.version
+        self.model.version
     }
 }
 
 impl SchemaVersion {
+    /// One of a dataset that stands like that.
+    pub fn at(model: Model, standing: Option<Standing>) -> Self {
+        Self { model, standing }
+    }
+
     fn global_id(&self) -> GlobalId {
-        GlobalId::SchemaVersion(self.0.dataset_id, self.0.version)
+        GlobalId::SchemaVersion(self.model.dataset_id, self.model.version)
     }
 }
 
@@ -51,11 +62,11 @@ impl Plain for SchemaVersion {
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |schema, json| json.id(schema.global_id()),
-            "version" => |schema, json| json.value(&schema.0.version),
-            "description" => |schema, json| json.value(&schema.0.description),
-            "checksum" => |schema, json| json.value(&schema.0.checksum),
-            "createdBy" => |schema, json| json.value(&schema.0.created_by),
-            "createdAt" => |schema, json| json.instant(schema.0.created_at),
+            "version" => |schema, json| json.value(&schema.model.version),
+            "description" => |schema, json| json.value(&schema.model.description),
+            "checksum" => |schema, json| json.value(&schema.model.checksum),
+            "createdBy" => |schema, json| json.value(&schema.model.created_by),
+            "createdAt" => |schema, json| json.instant(schema.model.created_at),
             _ => return None,
         }))
     }
@@ -71,38 +82,38 @@ impl SchemaVersion {
 
     /// Counts from 1 within the dataset, without gaps.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.model.version
     }
 
     /// What people should know about it.
     async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+        self.model.description.as_deref()
     }
 
     /// The fields, in the order in which they were declared.
     async fn fields(&self) -> Vec<Field<'_>> {
-        self.0.fields.0.iter().map(Field).collect()
+        self.model.fields.0.iter().map(Field).collect()
     }
 
     /// SHA-256, in hexadecimal, over the names, types, nullability and units of the fields, whatever their order. Unique within
     /// the dataset.
     async fn checksum(&self) -> &str {
-        &self.0.checksum
+        &self.model.checksum
     }
 
     /// Who created it.
     async fn created_by(&self) -> Option<&str> {
-        self.0.created_by.as_deref()
+        self.model.created_by.as_deref()
     }
 
     /// When it was created.
     async fn created_at(&self) -> DateTime {
-        self.0.created_at.into()
+        self.model.created_at.into()
     }
 
     /// The dataset.
     async fn dataset(&self, ctx: &Context<'_>) -> Result<Arc<Dataset>> {
-        ctx.loaders().expect(DatasetById(self.0.dataset_id)).await
+        ctx.loaders().expect(DatasetById(self.model.dataset_id)).await
     }
 
     /// The manifests that added files of this schema version, newest first.
@@ -115,7 +126,7 @@ impl SchemaVersion {
         #[graphql(desc = "Take so many from the back, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Manifest>> {
-        let key = (self.0.dataset_id, self.0.version);
+        let key = (self.model.dataset_id, self.model.version);
         let list = List::of("schemaVersionManifests", format!("{}/{}", key.0, key.1));
         let page = PageArgs {
             first,
@@ -124,7 +135,7 @@ impl SchemaVersion {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new(key, ManifestsUsing(page.clone()));
+        let asked = Asked::new((key, self.standing), ManifestsUsing(page.clone()));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::ManifestsUsing(key)))
     }

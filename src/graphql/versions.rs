@@ -1,6 +1,8 @@
-//! What never changes about published versions, kept in memory: pages of their files, manifests, schema versions.
+//! What never changes about published versions, kept in memory: pages of their files, manifests, schema versions; and lists of versions,
+//! for as long as their dataset stands as it did.
 //!
-//! Whether the caller may see the dataset, and whether the version has expired, is found out before, in the database.
+//! Whether the caller may see the dataset, where it stands, and whether the version has expired, is found out before, in the database.
+//! What is read after that is never older, so that it may be kept for all who find the dataset standing like that.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,15 +10,17 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::Value as Json;
+use timestore_entity::dataset_head::Model as DatasetHead;
+use timestore_entity::ids::DatasetId;
 
 use super::manifest::Manifest;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use crate::metrics::CacheMetrics;
-use crate::store::Rows;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::PartitionQuery;
 use crate::store::schema_version::SchemaVersionKey;
+use crate::store::{Page, Rows};
 
 /// How much memory is taken unless told otherwise, in bytes.
 pub const MEMORY: u64 = 64 << 20;
@@ -26,10 +30,37 @@ pub const MEMORY: u64 = 64 << 20;
 pub enum Lasting {
     /// A page of the files of a version that has not expired.
     Files(ManifestKey, PartitionQuery),
-    /// A version while it is the newest one of its dataset: it cannot expire.
-    Newest(ManifestKey),
     /// A schema version.
     SchemaVersion(SchemaVersionKey),
+    /// A version of a dataset.
+    Manifest(ManifestKey, Standing),
+    /// A page of the schema versions of a dataset.
+    SchemaVersions(DatasetId, Page<i32>, Standing),
+    /// A page of the versions of a dataset.
+    Manifests(DatasetId, Page<i32>, Standing),
+    /// A page of the versions that used a schema version.
+    ManifestsUsing(SchemaVersionKey, Page<i32>, Standing),
+}
+
+/// Where a dataset stands: which versions it has, and which of them can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Standing {
+    /// The newest version; 0 before the first.
+    pub latest_version: i32,
+    /// The newest schema version; 0 before the first.
+    pub latest_schema_version: i32,
+    /// Counts how often versions have expired.
+    pub history_revision: i32,
+}
+
+impl From<&DatasetHead> for Standing {
+    fn from(head: &DatasetHead) -> Self {
+        Self {
+            latest_version: head.latest_version,
+            latest_schema_version: head.latest_schema_version,
+            history_revision: head.history_revision,
+        }
+    }
 }
 
 /// What takes memory.
@@ -89,47 +120,49 @@ impl Weighter<Lasting, Kept> for Bytes {
     }
 }
 
-impl Weighed for Rows<Partition> {
+impl<T: Weighed> Weighed for Rows<T> {
     fn weight(&self) -> usize {
-        self.rows.iter().map(weight).sum()
+        size_of_val(self) + self.rows.iter().map(T::weight).sum::<usize>()
     }
 }
 
 impl Weighed for Manifest {
     fn weight(&self) -> usize {
-        size_of_val(self) + json_weight(&self.0.summary) + json_weight(&self.0.metadata)
+        size_of_val(self) + json_weight(&self.model.summary) + json_weight(&self.model.metadata)
     }
 }
 
 impl Weighed for SchemaVersion {
     fn weight(&self) -> usize {
-        let fields = self.0.fields.0.iter();
+        let fields = self.model.fields.0.iter();
         let texts = fields.map(|field| {
             let texts = [&field.native_type, &field.description, &field.unit];
             size_of_val(field)
                 + field.name.len()
                 + texts.into_iter().flatten().map(String::len).sum::<usize>()
         });
-        size_of_val(self) + self.0.description.as_ref().map_or(0, String::len) + texts.sum::<usize>()
+        size_of_val(self) + self.model.description.as_ref().map_or(0, String::len) + texts.sum::<usize>()
     }
 }
 
-fn weight(partition: &Partition) -> usize {
-    let model = &partition.model;
-    let texts = [
-        Some(&model.file_path),
-        model.checksum.as_ref(),
-        model.ingestion_signature.as_ref(),
-    ];
-    let jsons = [
-        Some(&model.partition_key),
-        Some(&model.metadata),
-        model.column_statistics.as_ref(),
-        model.bloom_filters.as_ref(),
-    ];
-    size_of_val(partition)
-        + texts.into_iter().flatten().map(String::len).sum::<usize>()
-        + jsons.into_iter().flatten().map(json_weight).sum::<usize>()
+impl Weighed for Partition {
+    fn weight(&self) -> usize {
+        let model = &self.model;
+        let texts = [
+            Some(&model.file_path),
+            model.checksum.as_ref(),
+            model.ingestion_signature.as_ref(),
+        ];
+        let jsons = [
+            Some(&model.partition_key),
+            Some(&model.metadata),
+            model.column_statistics.as_ref(),
+            model.bloom_filters.as_ref(),
+        ];
+        size_of_val(self)
+            + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            + jsons.into_iter().flatten().map(json_weight).sum::<usize>()
+    }
 }
 
 /// What a JSON value takes besides itself.

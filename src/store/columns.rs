@@ -52,6 +52,7 @@ by_place!(DatasetHead {
     end_time,
     span_classes,
     last_published_at,
+    history_revision,
 });
 
 by_place!(SchemaVersion {

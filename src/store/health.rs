@@ -43,7 +43,7 @@ impl Store {
     /// Measures what can only be looked at: the pools, and how far the feed is behind. Fails, with the pools measured, where the
     /// database does.
     pub async fn measure(&self) -> Result<()> {
-        for pool in pool_states(&self.writer, self.reader.primary(), self.replicas.pools()) {
+        for pool in pool_states(&self.writer, self.reader.source(), self.replicas.sources()) {
             self.metrics.pool(pool.name, pool.limit, pool.in_use, pool.idle);
         }
         self.metrics.feed_lag(self.feed_lag().await?);

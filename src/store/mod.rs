@@ -38,6 +38,7 @@ mod columns;
 mod faults;
 mod keyed;
 mod reading;
+mod remembered;
 mod staged;
 mod trail;
 mod visible;
@@ -78,6 +79,8 @@ pub struct Store {
     retention_defaults: RetentionDefaults,
     /// The span classes that a dataset used when it was last asked.
     span_classes: Arc<Cache<DatasetId, i64>>,
+    /// Storage targets that were read before.
+    targets: remembered::RememberedTargets,
     metrics: Metrics,
 }
 
@@ -86,18 +89,17 @@ impl Store {
     pub fn new(mut connections: backend::Connections, clock: Arc<dyn Clock>) -> Self {
         let metrics = Metrics::default();
         connections.measure(metrics.clone());
+        let (primary, replicas) = connections.sources();
         Self {
+            replicas: Arc::new(backend::Replicas::watch(replicas, primary.pool())),
+            reader: backend::Reader::new(primary),
             writer: connections.writer,
-            replicas: Arc::new(backend::Replicas::watch(
-                connections.replicas,
-                &connections.reader,
-            )),
-            reader: backend::Reader::new(connections.reader),
             clock,
             viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
             span_classes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
+            targets: remembered::RememberedTargets::default(),
             metrics,
         }
     }
@@ -137,11 +139,14 @@ impl Store {
 
     /// Closes all connections, once they are idle.
     pub async fn close(self) -> Result<()> {
+        let primary = self.reader.source();
+        primary.let_go();
         self.writer.close().await?;
-        for replica in self.replicas.pools() {
-            replica.close_by_ref().await?;
+        for replica in self.replicas.sources() {
+            replica.let_go();
+            replica.pool().close_by_ref().await?;
         }
-        Ok(self.reader.primary().close_by_ref().await?)
+        Ok(primary.pool().close_by_ref().await?)
     }
 
     /// Begins a transaction that writes.

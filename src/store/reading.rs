@@ -6,15 +6,20 @@ use super::{Result, Store};
 
 impl Store {
     /// The same catalog for one request that only reads: on a replica where one is up and has, or soon has, all that was
-    /// committed before `after`; otherwise on the primary.
+    /// committed before `after`; otherwise on the primary. Storage targets stay as the request sees them first.
     #[must_use]
     pub async fn for_reading(&self, after: Option<Position>) -> Self {
+        let targets = self.targets.for_reading();
         match self.replicas.choose(after).await {
             Some(replica) => Self {
                 reader: self.reader.on(replica),
+                targets,
                 ..self.clone()
             },
-            None => self.clone(),
+            None => Self {
+                targets,
+                ..self.clone()
+            },
         }
     }
 

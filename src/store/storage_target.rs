@@ -112,6 +112,8 @@ impl Store {
             detail: json!({ "name": target.name, "kind": target.kind.as_str().to_uppercase(), "baseUri": target.base_uri }),
         };
         self.trail_in_txn(&transaction, by, now, trail).await?;
+        let revised = "update timestore.storage_revisions set revision = revision + 1".to_owned();
+        Sql::new(&transaction).execute(&transaction, revised).await?;
         transaction.commit().await?;
         Ok(target)
     }
@@ -129,9 +131,12 @@ impl Store {
         &self,
         ids: &[StorageTargetId],
     ) -> Result<HashMap<StorageTargetId, StorageTarget>> {
-        let targets: Vec<StorageTarget> =
-            rows_by(&self.reader, "storage_targets", "id", ids.iter().map(|id| id.0)).await?;
-        Ok(targets.into_iter().map(|target| (target.id, target)).collect())
+        let mut found = self.targets.find(ids);
+        let others = ids.iter().filter(|id| !found.contains_key(id)).map(|id| id.0);
+        let others: Vec<StorageTarget> = rows_by(&self.reader, "storage_targets", "id", others).await?;
+        self.targets.keep(&others);
+        found.extend(others.into_iter().map(|target| (target.id, target)));
+        Ok(found)
     }
 
     /// A page of all targets, by name.

@@ -57,11 +57,12 @@ async fn a_nested_read_takes_as_many_statements_with_ten_times_the_rows(database
     // Two versions, so that one has a parent.
     publish(&app, "first", 1, 1).await;
     publish(&app, "second", 1, 1).await;
-    let (few, first) = statements(&app, NESTED).await;
+    // Each is asked of a gateway that remembers nothing.
+    let (few, first) = statements(&App::over(database.connections().await), NESTED).await;
     for n in 0..9 {
         publish(&app, &format!("more-{n}"), 1 + n / 3, 18).await;
     }
-    let (many, second) = statements(&app, NESTED).await;
+    let (many, second) = statements(&App::over(database.connections().await), NESTED).await;
     let files = |data: &Value| data.to_string().matches("filePath").count();
     assert!(
         files(&many) >= 10 * files(&few),

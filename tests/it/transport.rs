@@ -287,7 +287,7 @@ async fn probes_answer(database: TestDatabase) {
         let answer = get(&app, uri).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, text));
     }
-    app.connection.clone().close().await.unwrap();
+    app.store.clone().close().await.unwrap();
     assert_eq!(get(&app, "/healthz").await.status, StatusCode::OK);
     let answer = get(&app, "/readyz").await;
     assert_eq!(

@@ -10,6 +10,9 @@ use crate::server::Server;
 /// The flag that switches the cache of versions off, where the gateway has one.
 pub const COLD: [&str; 2] = ["--version-cache-bytes", "0"];
 
+/// Room for all that the reads ask for.
+pub const WARM: [&str; 2] = ["--version-cache-bytes", "536870912"];
+
 /// One that takes part.
 pub struct Contestant {
     /// What tables call it.
@@ -35,7 +38,7 @@ pub fn start(options: &Options, prepared: &Prepared, database: &str) -> Result<V
     let cold: &[&str] = if has_cache { &COLD } else { &[] };
     add("gateway, cold", gateway(options, &url, "cold", cold)?, true);
     if has_cache {
-        add("gateway, warm", gateway(options, &url, "warm", &[])?, true);
+        add("gateway, warm", gateway(options, &url, "warm", &WARM)?, true);
     }
     if let Some(peer) = peer(options, &url)? {
         add("JavaScript", peer, true);
@@ -43,7 +46,11 @@ pub fn start(options: &Options, prepared: &Prepared, database: &str) -> Result<V
     if let Some(url) = &prepared.sqlite {
         add("SQLite, cold", gateway(options, url, "sqlite-cold", cold)?, false);
         if has_cache {
-            add("SQLite, warm", gateway(options, url, "sqlite-warm", &[])?, false);
+            add(
+                "SQLite, warm",
+                gateway(options, url, "sqlite-warm", &WARM)?,
+                false,
+            );
         }
     }
     Ok(field)

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::field::{COLD, has_cache};
+use crate::field::{COLD, WARM, has_cache};
 use crate::http::Connection;
 use crate::options::Options;
 use crate::prepared::Prepared;
@@ -27,7 +27,7 @@ pub fn run(options: &Options, prepared: &Prepared) -> Result<()> {
     drop(asked);
     let mut kinds: Vec<(&str, &[&str])> = vec![("cold", if has_cache(options)? { &COLD } else { &[] })];
     if has_cache(options)? {
-        kinds.push(("warm", &[]));
+        kinds.push(("warm", &WARM));
     }
     println!("### instructions of a request, on SQLite\n\n| | cache | million instructions |\n|---|---|---|");
     let wanted = |read: &&Read| ["nested", "list", "window"].contains(&read.name) && options.runs(read.name);

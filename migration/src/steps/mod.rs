@@ -13,6 +13,7 @@ mod m20261126_000010_places;
 mod m20261127_000011_identity;
 mod m20261127_000020_cleared_changes;
 mod m20261127_000021_statistics;
+mod m20261128_000022_revisions;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -43,6 +44,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261127_000011_identity::STEP,
     m20261127_000020_cleared_changes::STEP,
     m20261127_000021_statistics::STEP,
+    m20261128_000022_revisions::STEP,
 ];
 
 impl MigrationName for Step {

@@ -26,7 +26,7 @@ const PROMPT: Duration = Duration::from_secs(1);
 const PROBE: Duration = Duration::from_secs(5);
 
 /// A connection that was idle for longer is tried before it is used.
-const STALE: Duration = Duration::from_secs(15);
+pub(super) const STALE: Duration = Duration::from_secs(15);
 
 /// Which database, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

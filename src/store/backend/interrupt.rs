@@ -2,7 +2,7 @@
 //!
 //! A statement runs on the thread of its connection, and dropping its future only stops it at its next row. Meanwhile SQLite asks
 //! the connection's progress handler from time to time whether to go on; here the handler looks at a flag. The one connection that
-//! writes has one flag for all time. Of several, a pool does not say which one is given back: who acquires one leaves a flag
+//! writes has one flag for all time. Of several, a pool does not say which one is given back: whoever acquires one leaves a flag
 //! with it.
 
 use std::sync::Arc;
@@ -19,21 +19,23 @@ use super::abandoned::PATIENCE;
 const INSTRUCTIONS: i32 = 4_096;
 
 tokio::task_local! {
-    /// Whether the statement of the present future is abandoned.
-    static ABANDONED: Arc<Flag>;
+    /// The flag of whoever acquires a connection.
+    static FLAG: Arc<Flag>;
 }
 
 /// Whether what a connection does is in vain.
 #[derive(Debug, Default)]
 pub(super) struct Flag(AtomicBool);
 
-/// Raises its flag once it is dropped.
-struct Raise(Arc<Flag>);
-
 impl Flag {
-    /// That of the present statement; one that nobody raises where it is not [`attended`].
+    /// Goes with the connection that is acquired.
+    pub(super) async fn go_with<T>(self: &Arc<Self>, acquiring: impl Future<Output = T>) -> T {
+        FLAG.scope(self.clone(), acquiring).await
+    }
+
+    /// The one that goes with the connection being acquired; where there is none, one that nobody raises.
     pub(super) fn present() -> Arc<Self> {
-        ABANDONED.try_with(Arc::clone).unwrap_or_default()
+        FLAG.try_with(Arc::clone).unwrap_or_default()
     }
 
     fn set(&self, abandoned: bool) {
@@ -41,20 +43,30 @@ impl Flag {
     }
 }
 
-impl Drop for Raise {
-    fn drop(&mut self) {
-        self.0.set(true);
+/// Raises a flag when it is dropped before its statement has ended.
+pub(super) struct Attended(Option<Arc<Flag>>);
+
+impl Attended {
+    /// A statement of the connection with this flag.
+    pub(super) fn new(flag: &Arc<Flag>) -> Self {
+        Self(Some(flag.clone()))
+    }
+
+    /// The statement has ended.
+    pub(super) fn end(mut self) {
+        self.0 = None;
     }
 }
 
-/// Runs a statement on any connection of a pool of [`ending_reads`], and ends it where the future is dropped.
-pub(super) async fn attended<T>(statement: impl Future<Output = T>) -> T {
-    // What is raised after the statement has ended concerns nobody: the next one brings its own flag.
-    let raise = Raise(Arc::default());
-    ABANDONED.scope(raise.0.clone(), statement).await
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let Some(flag) = &self.0 {
+            flag.set(true);
+        }
+    }
 }
 
-/// A pool of connections that read, whose [`attended`] statements end when they are abandoned. New connections have to be
+/// A pool of connections that read, whose [`Attended`] statements end when they are abandoned. New connections have to be
 /// [watched](watch), too.
 pub(super) fn ending_reads(options: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     options.before_acquire(|connection, _| {
@@ -98,8 +110,9 @@ pub(super) async fn watch(connection: &mut SqliteConnection, flag: Arc<Flag>) ->
 mod tests {
     use std::time::Duration;
 
-    use sea_orm::{ConnectionTrait, DatabaseConnection};
+    use sea_orm::ConnectionTrait;
 
+    use super::super::source::Source;
     use super::super::{Database, begin, connect};
     use super::*;
 
@@ -107,9 +120,9 @@ mod tests {
     const ENDLESS: &str =
         "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) as count from n";
 
-    async fn count(connection: &DatabaseConnection, text: &str) -> i64 {
-        let row = attended(connection.query_one_raw(statement(text))).await;
-        row.unwrap().unwrap().try_get("", "count").unwrap()
+    async fn count(source: &Source, text: &str) -> i64 {
+        let rows = source.all(statement(text)).await.unwrap();
+        rows[0].try_get("", "count").unwrap()
     }
 
     fn statement(text: &str) -> sea_orm::Statement {
@@ -122,11 +135,19 @@ mod tests {
         std::fs::create_dir(&directory).unwrap();
         let file = directory.join("catalog.db");
         std::fs::write(&file, "").unwrap();
-        let pools = connect(&Database::Sqlite(file), 1).await.unwrap();
+        let pools = connect(&Database::Sqlite(file), 2).await.unwrap();
+        let source = Source::new(pools.reader, Vec::new());
         let soon = Duration::from_millis(50);
         for _ in 0..3 {
-            assert!(timeout(soon, count(&pools.reader, ENDLESS)).await.is_err());
-            assert_eq!(count(&pools.reader, "select 3 as count").await, 3);
+            assert!(timeout(soon, count(&source, ENDLESS)).await.is_err());
+            // One connection after the other, and each more than once.
+            for _ in 0..3 {
+                let both = tokio::join!(
+                    count(&source, "select 3 as count"),
+                    count(&source, "select 4 as count")
+                );
+                assert_eq!(both, (3, 4));
+            }
         }
 
         let table = "create table timestore.numbers as select 0 as number";
@@ -145,7 +166,7 @@ mod tests {
             transaction.commit().await.unwrap();
             // Of the abandoned transaction, nothing is there.
             let rows = "select count(*) as count from timestore.numbers";
-            assert_eq!(count(&pools.reader, rows).await, 1 + written);
+            assert_eq!(count(&source, rows).await, 1 + written);
         }
         std::fs::remove_dir_all(directory).unwrap();
     }

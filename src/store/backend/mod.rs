@@ -4,6 +4,7 @@
 //! Everything else is SQL that both understand, with `$1` for the first parameter.
 
 mod abandoned;
+mod at_hand;
 mod batch;
 mod by_place;
 mod connect;
@@ -16,6 +17,7 @@ mod reader;
 mod relation;
 mod replica;
 mod settings;
+mod source;
 mod sql;
 
 pub(super) use batch::Batch;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use sea_orm::{DatabaseConnection, DatabaseConnectionType, DbBackend, metric};
 
+use super::source::Source;
 use crate::metrics::Metrics;
 use crate::telemetry;
 
 /// Is shown every statement once it has run.
-type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
+pub(super) type Observer = Arc<dyn Fn(&metric::Info<'_>) + Send + Sync>;
 
 /// The pools of a database.
 #[derive(Clone)]
@@ -60,6 +61,12 @@ impl Connections {
         }
     }
 
+    /// What is read from: the primary, and its replicas. Whoever observes the pools from now on does not see it.
+    pub(in crate::store) fn sources(&self) -> (Source, Vec<Source>) {
+        let source = |pool: &DatabaseConnection| Source::new(pool.clone(), self.observers.clone());
+        (source(&self.reader), self.replicas.iter().map(source).collect())
+    }
+
     /// Counts and traces every statement from now on.
     pub(in crate::store) fn measure(&mut self, metrics: Metrics) {
         self.observe(move |info| {
@@ -76,14 +83,15 @@ impl Connections {
 /// What the pools are doing.
 pub(in crate::store) fn pool_states<'a>(
     writer: &DatabaseConnection,
-    reader: &DatabaseConnection,
-    replicas: impl Iterator<Item = &'a DatabaseConnection>,
+    reader: &Source,
+    replicas: impl Iterator<Item = &'a Source>,
 ) -> Vec<PoolState> {
-    let primary = match reader.inner {
-        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => vec![pool_state("primary", reader)],
-        _ => vec![pool_state("writer", writer), pool_state("reader", reader)],
+    let of = |name, source: &Source| pool_state(name, source.pool(), source.idle());
+    let primary = match reader.pool().inner {
+        DatabaseConnectionType::SqlxPostgresPoolConnection(_) => vec![of("primary", reader)],
+        _ => vec![pool_state("writer", writer, 0), of("reader", reader)],
     };
-    let replicas = replicas.filter_map(|replica| pool_state("replica", replica));
+    let replicas = replicas.filter_map(|replica| of("replica", replica));
     let replicas = replicas.reduce(|sum, one| PoolState {
         name: sum.name,
         limit: sum.limit + one.limit,
@@ -93,8 +101,8 @@ pub(in crate::store) fn pool_states<'a>(
     primary.into_iter().chain([replicas]).flatten().collect()
 }
 
-/// None where there is no pool.
-fn pool_state(name: &'static str, connection: &DatabaseConnection) -> Option<PoolState> {
+/// None where there is no pool. So many connections at hand are idle, too.
+fn pool_state(name: &'static str, connection: &DatabaseConnection, at_hand: usize) -> Option<PoolState> {
     let (limit, size, idle) = match connection.inner {
         DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
             let pool = connection.get_postgres_connection_pool();
@@ -106,7 +114,7 @@ fn pool_state(name: &'static str, connection: &DatabaseConnection) -> Option<Poo
         }
         _ => return None,
     };
-    let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(size);
+    let idle = u32::try_from(idle + at_hand).unwrap_or(u32::MAX).min(size);
     Some(PoolState {
         name,
         limit,

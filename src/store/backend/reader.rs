@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use super::interrupt::attended;
 use super::replica::{Position, Replica};
+use super::source::Source;
 
 /// Reads on the primary, or on a replica. What a replica cannot answer is asked of the primary, and so is all that the request
 /// reads after that: it never goes back in time.
 #[derive(Clone)]
 pub(in crate::store) struct Reader {
-    primary: DatabaseConnection,
+    primary: Source,
     assigned: Option<Assigned>,
 }
 
@@ -26,7 +26,7 @@ struct Assigned {
 
 impl Reader {
     /// Reads on the primary.
-    pub(in crate::store) fn new(primary: DatabaseConnection) -> Self {
+    pub(in crate::store) fn new(primary: Source) -> Self {
         Self {
             primary,
             assigned: None,
@@ -46,6 +46,11 @@ impl Reader {
 
     /// The primary.
     pub(in crate::store) fn primary(&self) -> &DatabaseConnection {
+        self.primary.pool()
+    }
+
+    /// The primary, as it is read from.
+    pub(in crate::store) fn source(&self) -> &Source {
         &self.primary
     }
 
@@ -60,7 +65,7 @@ impl Reader {
         let Some(replica) = self.replica() else {
             return Ok(());
         };
-        let now = Position::of_primary(&self.primary).await?;
+        let now = Position::of_primary(self.primary()).await?;
         if !replica.has(now).await {
             self.leave();
         }
@@ -95,38 +100,32 @@ impl Reader {
 #[async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.primary.get_database_backend()
+        self.primary().get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.primary.execute_raw(statement).await
+        self.primary().execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.primary.execute_unprepared(sql).await
+        self.primary().execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if let Some(replica) = self.replica() {
-            let answer = replica.pool().query_one_raw(statement.clone()).await;
-            if let Some(answer) = self.stands(answer) {
-                return answer;
-            }
-        }
-        attended(self.primary.query_one_raw(statement)).await
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         if let Some(replica) = self.replica() {
-            let answer = replica.pool().query_all_raw(statement.clone()).await;
+            let answer = replica.source().all(statement.clone()).await;
             if let Some(answer) = self.stands(answer) {
                 return answer;
             }
         }
-        attended(self.primary.query_all_raw(statement)).await
+        self.primary.all(statement).await
     }
 
     fn is_mock_connection(&self) -> bool {
-        self.primary.is_mock_connection()
+        self.primary().is_mock_connection()
     }
 }

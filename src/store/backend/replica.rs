@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::source::Source;
+
 /// How long a request waits for a replica that is behind.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -75,11 +77,11 @@ pub(in crate::store) struct Replicas {
 
 impl Replicas {
     /// Begins to watch these. Must be called within a runtime when there are any.
-    pub(in crate::store) fn watch(pools: Vec<DatabaseConnection>, primary: &DatabaseConnection) -> Self {
+    pub(in crate::store) fn watch(sources: Vec<Source>, primary: &DatabaseConnection) -> Self {
         let mut watchers = JoinSet::new();
-        let all = pools.into_iter().map(|pool| {
+        let all = sources.into_iter().map(|source| {
             let replica = Arc::new(Replica {
-                pool,
+                source,
                 replayed: watch::Sender::new(None),
             });
             watchers.spawn(replica.clone().watch(primary.clone()));
@@ -97,9 +99,9 @@ impl Replicas {
         self.all.is_empty()
     }
 
-    /// The pools.
-    pub(in crate::store) fn pools(&self) -> impl Iterator<Item = &DatabaseConnection> {
-        self.all.iter().map(|replica| &replica.pool)
+    /// What they are read from.
+    pub(in crate::store) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.all.iter().map(|replica| &replica.source)
     }
 
     /// One that is up and has replayed `after`, each in its turn; waits a little for one that is behind.
@@ -125,15 +127,15 @@ impl Replicas {
 
 /// A replica.
 pub(in crate::store) struct Replica {
-    pool: DatabaseConnection,
+    source: Source,
     /// How far it is; none while it does not answer.
     replayed: watch::Sender<Option<Position>>,
 }
 
 impl Replica {
-    /// Its connections.
-    pub(super) fn pool(&self) -> &DatabaseConnection {
-        &self.pool
+    /// What it is read from.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Whether it has replayed `position`, or does so before patience ends.
@@ -180,7 +182,7 @@ impl Replica {
 
     /// How far it is, or why it is of no use.
     async fn probe(&self) -> Result<Position, String> {
-        match timeout(PROBE, position(&self.pool, "pg_last_wal_replay_lsn()")).await {
+        match timeout(PROBE, position(self.source.pool(), "pg_last_wal_replay_lsn()")).await {
             Ok(Ok(Some(replayed))) => Ok(replayed),
             Ok(Ok(None)) => Err("it is no replica".to_owned()),
             Ok(Err(error)) => Err(error.to_string()),

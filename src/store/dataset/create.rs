@@ -150,5 +150,6 @@ fn first_head(dataset_id: DatasetId) -> dataset_head::ActiveModel {
         end_time: Set(None),
         span_classes: Set(0),
         last_published_at: Set(None),
+        history_revision: Set(0),
     }
 }

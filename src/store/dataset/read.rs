@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
@@ -53,21 +53,6 @@ pub(super) async fn state_lock_in_txn(
     rows.first().map(read).transpose()
 }
 
-/// Runs what [`select`] says.
-async fn states(connection: &impl ConnectionTrait, sql: Sql, text: String) -> Result<Vec<DatasetState>> {
-    let head_at = Dataset::COLUMNS.len();
-    let policy_at = head_at + DatasetHead::COLUMNS.len();
-    let state = |row: &QueryResult| {
-        Ok(DatasetState {
-            dataset: Dataset::read(row, 0)?,
-            head: joined(row, head_at)?,
-            policy: joined(row, policy_at)?,
-        })
-    };
-    let rows = sql.rows(connection, text).await?;
-    rows.iter().map(state).collect()
-}
-
 /// A row of an outer join, whose first column is the id of the dataset; none where it was not joined.
 fn joined<M: ByPlace>(row: &QueryResult, at: usize) -> Result<Option<M>, DbErr> {
     let is_there = row.try_get_by_index::<Option<DatasetId>>(at)?.is_some();
@@ -107,10 +92,29 @@ impl Store {
         let mut found: Vec<DatasetState> = Vec::new();
         for relation in relations(&self.reader, vec![(column, values)]) {
             let of = in_relation(&format!("dataset.{column}"), &relation);
-            found.extend(states(&self.reader, relation.sql, select(&of)).await?);
+            found.extend(self.states(relation.sql, select(&of)).await?);
         }
         found.retain(|found| self.viewer.may_read(own_scopes(&found.dataset)));
         Ok(found)
+    }
+
+    /// Runs what [`select`] says.
+    async fn states(&self, sql: Sql, text: String) -> Result<Vec<DatasetState>> {
+        let head_at = Dataset::COLUMNS.len();
+        let policy_at = head_at + DatasetHead::COLUMNS.len();
+        let revision_at = policy_at + RetentionPolicy::COLUMNS.len();
+        let state = |row: &QueryResult| {
+            Ok(DatasetState {
+                dataset: Dataset::read(row, 0)?,
+                head: joined(row, head_at)?,
+                policy: joined(row, policy_at)?,
+            })
+        };
+        let rows = sql.rows(&self.reader, text).await?;
+        if let Some(row) = rows.first() {
+            self.targets.see(row.try_get_by_index(revision_at)?);
+        }
+        rows.iter().map(state).collect()
     }
 
     /// The heads of these datasets.
@@ -132,7 +136,7 @@ impl Store {
         let keyset = page.keyset(&mut sql, "slug", descending);
         conditions.extend(keyset.conditions);
         let text = format!("{} {}", select(&conditions.join(" and ")), keyset.order);
-        Ok(Rows::from_query(page, states(&self.reader, sql, text).await?))
+        Ok(Rows::from_query(page, self.states(sql, text).await?))
     }
 
     /// How many datasets `filter` lets through.
@@ -173,12 +177,13 @@ impl Store {
     }
 }
 
-/// Datasets with their heads and policies, where `condition` holds.
+/// Datasets with their heads and policies, where `condition` holds, and the revision of the storage targets.
 fn select(condition: &str) -> String {
     format!(
-        "select {}, {}, {} from timestore.datasets as dataset \
+        "select {}, {}, {}, storage.revision from timestore.datasets as dataset \
          left join timestore.dataset_heads as head on head.dataset_id = dataset.id \
-         left join timestore.retention_policies as policy on policy.dataset_id = dataset.id where {condition}",
+         left join timestore.retention_policies as policy on policy.dataset_id = dataset.id \
+         cross join (select (select revision from timestore.storage_revisions) as revision) as storage where {condition}",
         columns_of::<Dataset>("dataset"),
         columns_of::<DatasetHead>("head"),
         columns_of::<RetentionPolicy>("policy")

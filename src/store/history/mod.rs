@@ -92,7 +92,7 @@ impl Store {
         let mut expired = expirable(&transaction, &head, first, now).await?;
         let mut complete = i64::try_from(expired.len()).unwrap_or(i64::MAX) <= VERSIONS;
         expired.truncate(usize::try_from(VERSIONS).unwrap_or(usize::MAX));
-        mark_in_txn(&transaction, dataset.id, &expired, "expired_at", now).await?;
+        mark_in_txn(&transaction, dataset.id, &expired, now).await?;
         let due = grace.after(now).unwrap_or(crate::model::span::LATEST);
         let settled = now - self.read_grace;
         let swept = sweep::sweep_in_txn(&transaction, dataset.id, now, settled, due).await?;
@@ -200,12 +200,11 @@ pub(super) async fn oldest_kept(
     number(connection, sql, text).await
 }
 
-/// Writes `now` into a column of these versions.
+/// Marks these versions as expired `now`, and their dataset as one whose history is another.
 async fn mark_in_txn(
     transaction: &DatabaseTransaction,
     dataset: DatasetId,
     versions: &[i32],
-    column: &str,
     now: Timestamp,
 ) -> Result<()> {
     if versions.is_empty() {
@@ -214,11 +213,17 @@ async fn mark_in_txn(
     for mut relation in relations(transaction, vec![("version", Column::Int(versions.to_vec()))]) {
         let (dataset, now) = (relation.sql.bind(dataset), relation.sql.bind(now));
         let text = format!(
-            "update timestore.manifests set {column} = {now} where dataset_id = {dataset} and {}",
+            "update timestore.manifests set expired_at = {now} where dataset_id = {dataset} and {}",
             in_relation("version", &relation)
         );
         relation.sql.execute(transaction, text).await?;
     }
+    let mut sql = Sql::new(transaction);
+    let dataset = sql.bind(dataset);
+    let text = format!(
+        "update timestore.dataset_heads set history_revision = history_revision + 1 where dataset_id = {dataset}"
+    );
+    sql.execute(transaction, text).await?;
     Ok(())
 }
 
