@@ -12,7 +12,7 @@ use super::context::ContextExt;
 use super::error::Result;
 use super::keys::{HeadOf, ManifestCountOf, SnapshotCountOf};
 use super::pagination::{List, PageInfo, Position};
-use super::plain::{Plain, Planner, Step, WrittenList};
+use super::plain::{Plain, Planner, Step, Written, WrittenList};
 use crate::store::audit_event::AuditEventFilter;
 use crate::store::change::ChangeFilter;
 use crate::store::dataset::DatasetFilter;
@@ -101,7 +101,7 @@ impl<T: Listed> TypeName for Edge<'_, T> {
 }
 
 impl<T: Listed> Plain for Edge<'_, T> {
-    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, planner: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -124,8 +124,8 @@ impl<T: Listed> Edge<'_, T> {
     }
 
     /// The row.
-    async fn node(&self) -> &T {
-        self.node
+    async fn node(&self) -> Written<&T> {
+        Written(self.node)
     }
 }
 

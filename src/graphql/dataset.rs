@@ -117,21 +117,21 @@ fn newest_manifest(head: &Head) -> Option<ManifestOfSeen> {
 }
 
 impl Plain for Dataset {
-    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, planner: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |dataset, json| json.id(dataset.global_id()),
-            "slug" => |dataset, json| json.value(&dataset.model.slug),
-            "name" => |dataset, json| json.value(&dataset.model.name),
+            "slug" => |dataset, json| json.text(&dataset.model.slug),
+            "name" => |dataset, json| json.text(&dataset.model.name),
             "description" => |dataset, json| json.value(&dataset.model.description),
             "status" => |dataset, json| json.one_of(DatasetStatus::from(dataset.model.status)),
             "writeFormat" => |dataset, json| json.one_of(FileFormat::from(dataset.model.write_format)),
             "compatibility" => {
                 |dataset, json| json.one_of(CompatibilityMode::from(dataset.model.compatibility))
             }
-            "metadata" => |dataset, json| json.value(&dataset.model.metadata),
+            "metadata" => |dataset, json| json.json(&dataset.model.metadata),
             "revision" => |dataset, json| json.value(&dataset.model.revision),
             "archiveReason" => |dataset, json| json.value(&dataset.model.archive_reason),
             "createdAt" => |dataset, json| json.instant(dataset.model.created_at),

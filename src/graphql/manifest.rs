@@ -67,7 +67,7 @@ impl Manifest {
 }
 
 impl Plain for Manifest {
-    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -85,8 +85,8 @@ impl Plain for Manifest {
             "createdBy" => |manifest, json| json.value(&manifest.model.created_by),
             "createdAt" => |manifest, json| json.instant(manifest.model.created_at),
             "publishedAt" => |manifest, json| json.instant(manifest.model.published_at),
-            "summary" => |manifest, json| json.value(&manifest.model.summary),
-            "metadata" => |manifest, json| json.value(&manifest.model.metadata),
+            "summary" => |manifest, json| json.json(&manifest.model.summary),
+            "metadata" => |manifest, json| json.json(&manifest.model.metadata),
             _ => return None,
         }))
     }

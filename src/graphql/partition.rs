@@ -14,6 +14,7 @@ use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{DatasetById, ManifestByKey, PartitionByKey, SchemaVersionByKey, StorageTargetById};
 use super::manifest::Manifest;
+use super::plain::json::JsonWriter;
 use super::plain::{Missing, Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
@@ -68,22 +69,22 @@ impl Partition {
 }
 
 impl Plain for Partition {
-    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, planner: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |file, json| json.id(file.global_id()),
-            "filePath" => |file, json| json.value(&file.model.file_path),
+            "filePath" => |file, json| json.text(&file.model.file_path),
             "fileFormat" => |file, json| json.one_of(FileFormat::from(file.model.file_format)),
             "fileSizeBytes" => |file, json| json.big_int(file.model.file_size_bytes),
             "rowCount" => |file, json| json.big_int(file.model.row_count),
             "startTime" => |file, json| json.instant(file.model.start_time),
             "endTime" => |file, json| json.instant(file.model.end_time),
-            "partitionKey" => |file, json| json.value(&file.model.partition_key),
-            "checksum" => |file, json| json.value(&file.model.checksum),
+            "partitionKey" => |file, json| json.json(&file.model.partition_key),
+            "checksum" => |file, json| json.optional(file.model.checksum.as_deref(), JsonWriter::text),
             "ingestionSignature" => |file, json| json.value(&file.model.ingestion_signature),
-            "metadata" => |file, json| json.value(&file.model.metadata),
+            "metadata" => |file, json| json.json(&file.model.metadata),
             "storageTarget" => {
                 return planner.found(field, Missing::IsFault, |file| Some(Self::lies_on(file)));
             }

@@ -19,7 +19,7 @@ use super::manifest::Manifest;
 use super::pages::{Asked, ChangedFiles, Files, Prunings};
 use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
 use super::partition::Partition;
-use super::plain::{Plain, Planner, Step, WrittenList};
+use super::plain::{Plain, Planner, Step, Written, WrittenList};
 use super::predicate::FileChoice;
 use super::pruning::Pruning;
 use crate::model::span::{EARLIEST, LATEST};
@@ -336,7 +336,7 @@ pub struct PartitionEdge<'a> {
 }
 
 impl Plain for PartitionEdge<'_> {
-    fn step<'p>(field: &Field, planner: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, planner: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -359,7 +359,7 @@ impl PartitionEdge<'_> {
     }
 
     /// The file.
-    async fn node(&self) -> &Partition {
-        self.node
+    async fn node(&self) -> Written<&Partition> {
+        Written(self.node)
     }
 }

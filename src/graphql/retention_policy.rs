@@ -28,7 +28,7 @@ impl From<Model> for RetentionPolicy {
 }
 
 impl Plain for RetentionPolicy {
-    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -40,7 +40,7 @@ impl Plain for RetentionPolicy {
             "maxVersionAge" => |policy, json| json.value(&policy.0.max_version_age),
             "deleteGrace" => |policy, json| json.value(&policy.0.delete_grace),
             "coldStorageAfter" => |policy, json| json.value(&policy.0.cold_storage_after),
-            "metadata" => |policy, json| json.value(&policy.0.metadata),
+            "metadata" => |policy, json| json.json(&policy.0.metadata),
             "revision" => |policy, json| json.value(&policy.0.revision),
             "updatedAt" => |policy, json| json.instant(policy.0.updated_at),
             "updatedBy" => |policy, json| json.value(&policy.0.updated_by),

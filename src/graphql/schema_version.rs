@@ -16,7 +16,7 @@ use super::keys::DatasetById;
 use super::manifest::Manifest;
 use super::pages::{Asked, ManifestsUsing};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
-use super::plain::{Plain, Planner, Step};
+use super::plain::{Plain, Planner, Step, WrittenList};
 use super::scalar::DateTime;
 use super::versions::Standing;
 
@@ -56,7 +56,7 @@ impl SchemaVersion {
 }
 
 impl Plain for SchemaVersion {
-    fn step<'p>(field: &Selected, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Selected, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -64,7 +64,7 @@ impl Plain for SchemaVersion {
             "id" => |schema, json| json.id(schema.global_id()),
             "version" => |schema, json| json.value(&schema.model.version),
             "description" => |schema, json| json.value(&schema.model.description),
-            "checksum" => |schema, json| json.value(&schema.model.checksum),
+            "checksum" => |schema, json| json.text(&schema.model.checksum),
             "createdBy" => |schema, json| json.value(&schema.model.created_by),
             "createdAt" => |schema, json| json.instant(schema.model.created_at),
             _ => return None,
@@ -91,8 +91,8 @@ impl SchemaVersion {
     }
 
     /// The fields, in the order in which they were declared.
-    async fn fields(&self) -> Vec<Field<'_>> {
-        self.model.fields.0.iter().map(Field).collect()
+    async fn fields(&self) -> WrittenList<Vec<Field<'_>>> {
+        WrittenList(self.model.fields.0.iter().map(Field).collect())
     }
 
     /// SHA-256, in hexadecimal, over the names, types, nullability and units of the fields, whatever their order. Unique within
@@ -144,6 +144,23 @@ impl SchemaVersion {
 /// A column of the rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a>(&'a entity::Field);
+
+impl Plain for Field<'_> {
+    fn step<'p>(field: &'p Selected, _: &Planner<'p>) -> Option<Step<'p, Self>>
+    where
+        Self: 'p,
+    {
+        Some(Step::Scalar(match field.name.node.as_str() {
+            "name" => |field, json| json.text(&field.0.name),
+            "type" => |field, json| json.one_of(FieldType::from(field.0.r#type)),
+            "nativeType" => |field, json| json.value(&field.0.native_type),
+            "nullable" => |field, json| json.value(&field.0.nullable),
+            "description" => |field, json| json.value(&field.0.description),
+            "unit" => |field, json| json.value(&field.0.unit),
+            _ => return None,
+        }))
+    }
+}
 
 /// A column of the rows.
 #[Object]

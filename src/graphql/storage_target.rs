@@ -42,17 +42,17 @@ impl StorageTarget {
 }
 
 impl Plain for StorageTarget {
-    fn step<'p>(field: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
         Some(Step::Scalar(match field.name.node.as_str() {
             "id" => |target, json| json.id(target.global_id()),
-            "name" => |target, json| json.value(&target.0.name),
+            "name" => |target, json| json.text(&target.0.name),
             "kind" => |target, json| json.one_of(StorageKind::from(target.0.kind)),
-            "baseUri" => |target, json| json.value(&target.0.base_uri),
+            "baseUri" => |target, json| json.text(&target.0.base_uri),
             "description" => |target, json| json.value(&target.0.description),
-            "config" => |target, json| json.value(&target.0.config),
+            "config" => |target, json| json.json(&target.0.config),
             "createdAt" => |target, json| json.instant(target.0.created_at),
             "updatedAt" => |target, json| json.instant(target.0.updated_at),
             _ => return None,

@@ -4,6 +4,7 @@ use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Response, Value};
 use chrono::{Datelike, Timelike};
 use serde::Serialize;
+use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 
 use crate::graphql::id::GlobalId;
@@ -27,6 +28,34 @@ impl JsonWriter {
     pub fn value(&mut self, value: &(impl Serialize + ?Sized)) {
         // Writing to memory does not fail, and maps have text for keys.
         drop(serde_json::to_writer(&mut self.0, value));
+    }
+
+    /// A text.
+    pub fn text(&mut self, text: &str) {
+        let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        // Without an end before the end, so that it is done for many bytes at once.
+        if text.bytes().fold(false, |any, byte| any | is_special(byte)) {
+            return self.value(text);
+        }
+        self.0.reserve(text.len() + 2);
+        self.raw(b"\"");
+        self.raw(text.as_bytes());
+        self.raw(b"\"");
+    }
+
+    /// Any JSON.
+    pub fn json(&mut self, json: &Json) {
+        match json {
+            Json::String(text) => self.text(text),
+            Json::Array(values) => self.list(values, Self::json),
+            Json::Object(fields) => {
+                self.fields(
+                    fields.iter().map(|(name, value)| (name.as_str(), value)),
+                    Self::json,
+                );
+            }
+            leaf => self.value(leaf),
+        }
     }
 
     /// What there may be, and null where it is not.
@@ -75,7 +104,7 @@ impl JsonWriter {
     /// A value of a closed set, as the API spells it.
     pub fn one_of<T: EnumType>(&mut self, value: T) {
         let known = T::items().iter().find(|item| item.value == value);
-        self.value(known.map_or("", |item| item.name));
+        self.text(known.map_or("", |item| item.name));
     }
 
     /// A value that async-graphql resolved, with what was written before in its place.
@@ -84,19 +113,28 @@ impl JsonWriter {
             Value::Binary(json) => self.raw(json),
             Value::List(values) => self.list(values, Self::resolved),
             Value::Object(fields) => {
-                self.raw(b"{");
-                for (index, (name, value)) in fields.iter().enumerate() {
-                    if index > 0 {
-                        self.raw(b",");
-                    }
-                    self.value(name.as_str());
-                    self.raw(b":");
-                    self.resolved(value);
-                }
-                self.raw(b"}");
+                self.fields(
+                    fields.iter().map(|(name, value)| (name.as_str(), value)),
+                    Self::resolved,
+                );
             }
+            Value::String(text) => self.text(text),
             leaf => self.value(leaf),
         }
+    }
+
+    /// An object.
+    fn fields<'n, T>(&mut self, fields: impl Iterator<Item = (&'n str, T)>, write: impl Fn(&mut Self, T)) {
+        self.raw(b"{");
+        for (index, (name, value)) in fields.enumerate() {
+            if index > 0 {
+                self.raw(b",");
+            }
+            self.text(name);
+            self.raw(b":");
+            write(self, value);
+        }
+        self.raw(b"}");
     }
 
     /// A list.
@@ -131,9 +169,22 @@ impl JsonWriter {
 
 /// An answer as JSON. Its data may hold parts that are JSON already, so that nothing else can write it.
 pub fn to_json(response: &Response) -> Vec<u8> {
-    let mut json = JsonWriter::default();
+    let mut json = JsonWriter(Vec::with_capacity(length(&response.data) + 256));
     json.response(response);
     json.into_bytes()
+}
+
+/// How long what was written before is, and about how long the rest will be, in bytes.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Binary(json) => json.len(),
+        Value::List(values) => values.iter().map(|value| length(value) + 1).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| name.len() + length(value) + 4)
+            .sum(),
+        _ => 32,
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +212,13 @@ mod tests {
             let instant = Timestamp::from_timestamp_micros(micros).unwrap();
             prop_assert_eq!(written(|json| json.big_int(number)), BigInt(number).to_value().into_json().unwrap());
             prop_assert_eq!(written(|json| json.instant(instant)), DateTime(instant).to_value().into_json().unwrap());
+        }
+
+        #[test]
+        fn texts_are_written_as_they_are(text: String, name: String, number: f64) {
+            let json = json!({ name: [text.clone(), null, { "a\u{7}b": number }], text.clone(): {} });
+            prop_assert_eq!(written(|writer| writer.json(&json)), json);
+            prop_assert_eq!(written(|writer| writer.text(&text)), json!(text));
         }
 
         #[test]

@@ -1,10 +1,10 @@
 //! Plain objects, written straight as JSON.
 //!
 //! async-graphql resolves each field of each object in a future of its own, and collects the values in maps: some 3,600
-//! instructions a scalar. Where a selection asks only for what an object holds itself, or for plain objects that loaders find by
-//! it, a plan is made of it once, the look-ups of all objects are made together, and each object is written to a buffer. The
-//! answer carries it as `Value::Binary` until [`json::to_json`] splices it in. Any other selection is resolved as usual, and so is
-//! all of a request that asks for one object in several places of a selection, whose answers would have to be merged.
+//! instructions a scalar. For what a selection asks of what an object holds itself, or of plain objects that loaders find by it, a plan
+//! is made once, the look-ups of all objects are made together, and each object is written to a buffer, with whatever else was
+//! resolved of it in its place. The answer carries it as `Value::Binary` until [`json::to_json`] splices it in. All of a request is
+//! resolved that asks for one object in several places of a selection, whose answers would have to be merged.
 
 pub mod json;
 mod merges;
@@ -14,34 +14,100 @@ mod step;
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use async_graphql::parser::types::Field;
+use async_graphql::parser::types::{Field, SelectionSet};
 use async_graphql::registry::Registry;
-use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
+use futures_util::future::{join, try_join_all};
 
 use self::json::JsonWriter;
 pub use self::merges::merges;
+use self::plan::Plan;
 pub use self::plan::{Plain, Planner};
-use self::plan::{Plan, Prepared};
 pub use self::step::{Missing, Step};
 
 /// In the data of a request: everything is resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Resolved;
 
-/// These objects as JSON; none where they must be resolved.
+/// These objects, a list of a request where they are one; none where they must be resolved.
 async fn written<T: Plain + Sync>(
     ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
     objects: &[&T],
-    write: impl FnOnce(Prepared<'_, '_, T>, &mut JsonWriter),
-) -> Option<Value> {
-    if ctx.data_opt::<Resolved>().is_some() {
+    is_list: bool,
+) -> Option<ServerResult<Value>> {
+    if ctx.data_opt::<Resolved>().is_some() || objects.iter().any(|object| !object.is_whole()) {
         return None;
     }
     let plan: Plan<'_, T> = Planner::new(ctx).plan(&ctx.item.node)?;
-    let prepared = plan.prepare(ctx.data_unchecked(), objects).await?;
+    let rest = plan.selection(false);
+    let rest = resolved(ctx, field, rest, objects, is_list);
+    let (prepared, rest) = join(plan.prepare(ctx.data_unchecked(), objects), rest).await;
+    let rest = match rest {
+        Ok(rest) => rest,
+        Err(error) => return Some(Err(error)),
+    };
+    let Some(prepared) = prepared else {
+        // What could not be looked up is said where it is resolved; the rest is not resolved again.
+        let own = resolved(ctx, field, plan.selection(true), objects, is_list).await;
+        return Some(own.map(|own| {
+            let objects = own.into_iter().zip(rest);
+            let mut objects = objects.map(|(own, rest)| together(&plan, own, rest));
+            match is_list {
+                true => Value::List(objects.collect()),
+                false => objects.next().unwrap_or_default(),
+            }
+        }));
+    };
     let mut json = JsonWriter::default();
-    write(prepared, &mut json);
-    Some(Value::Binary(json.into_bytes().into()))
+    let mut rest = rest.into_iter();
+    let mut write = |json: &mut JsonWriter, object: &&T| {
+        prepared.write_with(object, &rest.next().unwrap_or_default(), json);
+    };
+    match (is_list, objects) {
+        (false, [object]) => write(&mut json, object),
+        _ => json.list(objects, write),
+    }
+    Some(Ok(Value::Binary(json.into_bytes().into())))
+}
+
+/// What is resolved of these objects, each an object of its own; nothing where that is none of their fields.
+async fn resolved<T: Plain + Sync>(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    selection: Option<SelectionSet>,
+    objects: &[&T],
+    is_list: bool,
+) -> ServerResult<Vec<Value>> {
+    let Some(selection) = selection else {
+        return Ok(vec![Value::Null; objects.len()]);
+    };
+    let selection = Positioned::new(selection, ctx.item.pos);
+    let each = objects.iter().enumerate().map(|(index, object)| {
+        let selection = &selection;
+        async move {
+            match is_list {
+                true => {
+                    let ctx = ctx.with_index(index);
+                    let resolved = object.resolve(&ctx.with_selection_set(selection), field).await;
+                    resolved.map_err(|error| ctx.set_error_path(error))
+                }
+                false => object.resolve(&ctx.with_selection_set(selection), field).await,
+            }
+        }
+    });
+    try_join_all(each).await
+}
+
+/// The fields of an object that were resolved apart, in the order of the selection.
+fn together<T: Plain + Sync>(plan: &Plan<'_, T>, own: Value, rest: Value) -> Value {
+    let mut fields = [own, rest].map(|part| match part {
+        Value::Object(fields) => fields,
+        _ => Default::default(),
+    });
+    let mut take = |key: &Name| fields.iter_mut().find_map(|fields| fields.swap_remove(key));
+    let found = plan.keys().filter_map(|key| Some((key.clone(), take(key)?)));
+    Value::Object(found.collect())
 }
 
 /// An object that is written where it can be, and resolved otherwise.
@@ -65,9 +131,8 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let object: &P::Target = &self.0;
-        match written(ctx, &[object], |prepared, json| prepared.write(object, json)).await {
-            Some(written) => Ok(written),
+        match written(ctx, field, &[&*self.0], false).await {
+            Some(written) => written,
             None => P::resolve(&self.0, ctx, field).await,
         }
     }
@@ -96,12 +161,168 @@ where
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let objects: Vec<&T> = self.0.iter().collect();
-        let write = |prepared: Prepared<'_, '_, T>, json: &mut JsonWriter| {
-            json.list(&objects, |json, object| prepared.write(object, json));
-        };
-        match written(ctx, &objects, write).await {
-            Some(written) => Ok(written),
+        match written(ctx, field, &objects, true).await {
+            Some(written) => written,
             None => L::resolve(&self.0, ctx, field).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response, Schema, ServerError};
+    use sea_orm::DatabaseConnection;
+    use serde_json::{Value as Json, json};
+
+    use super::json::to_json;
+    use super::*;
+    use crate::graphql::batched::Batched;
+    use crate::graphql::error::Error;
+    use crate::graphql::loader::{Found, Key, Loaders};
+    use crate::graphql::versions::Versions;
+    use crate::store::backend::Connections;
+    use crate::store::clock::SystemClock;
+    use crate::store::{self, Store, StoreError};
+
+    /// A number, whose successor is looked up.
+    struct Number(i32);
+
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    struct Successor(i32);
+
+    impl Key for Successor {
+        type Value = Arc<Number>;
+
+        async fn load(_: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+            if keys.iter().any(|key| key.0 == 13) {
+                return Err(StoreError::Inconsistent("nothing comes after 13".to_owned()));
+            }
+            let found = keys
+                .into_iter()
+                .map(|key| (key.clone(), Arc::new(Number(key.0 + 1))));
+            Ok(found.collect())
+        }
+    }
+
+    impl Plain for Number {
+        fn step<'p>(field: &'p Field, planner: &Planner<'p>) -> Option<Step<'p, Self>>
+        where
+            Self: 'p,
+        {
+            match field.name.node.as_str() {
+                "value" => Some(Step::Scalar(|number, json| json.value(&number.0))),
+                "next" => planner.found(field, Missing::IsNull, |number: &Self| Some(Successor(number.0))),
+                _ => None,
+            }
+        }
+    }
+
+    #[Object]
+    impl Number {
+        async fn value(&self) -> i32 {
+            self.0
+        }
+
+        async fn next(&self, ctx: &async_graphql::Context<'_>) -> Result<Option<Arc<Number>>, Error> {
+            ctx.data_unchecked::<Loaders>().load(Successor(self.0)).await
+        }
+
+        async fn twice(&self) -> i32 {
+            2 * self.0
+        }
+
+        async fn refused(&self) -> Result<Option<i32>, Error> {
+            match self.0 {
+                0 => Ok(None),
+                _ => Err(Error::bad_input(&["refused"], "expected 0")),
+            }
+        }
+
+        async fn required(&self) -> Result<i32, Error> {
+            match self.0 {
+                0 => Ok(0),
+                _ => Err(Error::bad_input(&["required"], "expected 0")),
+            }
+        }
+    }
+
+    struct Query;
+
+    #[Object]
+    impl Query {
+        async fn numbers(&self, of: Vec<i32>) -> WrittenList<Vec<Number>> {
+            WrittenList(of.into_iter().map(Number).collect())
+        }
+
+        async fn number(&self, of: i32) -> Option<Written<Arc<Number>>> {
+            Some(Written(Arc::new(Number(of))))
+        }
+    }
+
+    /// The answer, and its errors in any order.
+    async fn answer(query: &str, is_resolved: bool) -> (Json, Vec<(String, String)>) {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let connections = Connections::new(DatabaseConnection::default(), DatabaseConnection::default());
+        let store = Store::new(connections, Arc::new(SystemClock));
+        let loaders = Loaders::new(store, Versions::default());
+        let mut request = Request::new(query).data(loaders.clone());
+        if is_resolved {
+            request = request.data(Resolved);
+        }
+        let response: Response = Batched::future(loaders, async move { schema.execute(request).await }).await;
+        let told = |error: &ServerError| (error.message.clone(), format!("{:?}", error.path));
+        let mut errors: Vec<_> = response.errors.iter().map(told).collect();
+        errors.sort();
+        let json: Json = serde_json::from_slice(&to_json(&response)).unwrap();
+        (json["data"].clone(), errors)
+    }
+
+    #[tokio::test]
+    async fn an_object_is_written_with_what_is_resolved_of_it() {
+        for (query, expected) in [
+            (
+                "{ numbers(of: [0, 3]) { value twice next { value } ...F } } fragment F on Number { again: twice }",
+                json!({ "numbers": [
+                    { "value": 0, "twice": 0, "next": { "value": 1 }, "again": 0 },
+                    { "value": 3, "twice": 6, "next": { "value": 4 }, "again": 6 },
+                ] }),
+            ),
+            (
+                "{ number(of: 0) { twice value refused } }",
+                json!({ "number": { "twice": 0, "value": 0, "refused": null } }),
+            ),
+            ("{ numbers(of: []) { value twice } }", json!({ "numbers": [] })),
+            (
+                "{ number(of: 2) { next { value twice } value } }",
+                json!({ "number": { "next": { "value": 3, "twice": 6 }, "value": 2 } }),
+            ),
+        ] {
+            assert_eq!(
+                answer(query, false).await,
+                (expected.clone(), Vec::new()),
+                "{query}"
+            );
+            assert_eq!(answer(query, true).await, (expected, Vec::new()), "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_error_is_told_once_and_where_it_is() {
+        for (query, errors) in [
+            ("{ numbers(of: [0, 1, 2]) { value refused } }", 1),
+            ("{ number(of: 1) { value refused } }", 1),
+            // Where it may be null, the rest is there.
+            ("{ numbers(of: [0, 1, -1]) { value next { required } } }", 2),
+            ("{ number(of: 1) { value next { required } twice } }", 1),
+            // What is looked up fails.
+            ("{ number(of: 13) { value next { value } twice } }", 1),
+            ("{ numbers(of: [0, 13, 1]) { twice next { value } value } }", 1),
+        ] {
+            let resolved = answer(query, true).await;
+            assert_eq!(answer(query, false).await, resolved, "{query}");
+            assert_eq!(resolved.1.len(), errors, "{query}: {resolved:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
-use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned};
+use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, Value};
 use futures_util::future::join_all;
 
 use super::json::JsonWriter;
@@ -14,7 +14,7 @@ use crate::graphql::loader::{Key, Loaders};
 /// An object that writes its own fields, those that need nothing but itself and what the loaders find by it.
 pub trait Plain: OutputType + Sized {
     /// How to write a field; none where it must be resolved, as one that has arguments must be.
-    fn step<'p>(_: &Field, _: &Planner<'_>) -> Option<Step<'p, Self>>
+    fn step<'p>(_: &'p Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -29,8 +29,16 @@ pub trait Plain: OutputType + Sized {
 
 /// How to write the objects of one selection.
 pub struct Plan<'p, T> {
-    /// The key as JSON, with what comes before it.
-    steps: Vec<(Vec<u8>, Step<'p, T>)>,
+    fields: Vec<Planned<'p, T>>,
+}
+
+/// A field of a selection.
+struct Planned<'p, T> {
+    field: &'p Positioned<Field>,
+    /// Its key as JSON, with what comes before it.
+    key: Vec<u8>,
+    /// How it is written; none where it must be resolved.
+    step: Option<Step<'p, T>>,
 }
 
 impl<'p, T: Plain + Sync> Plan<'p, T> {
@@ -39,12 +47,30 @@ impl<'p, T: Plain + Sync> Plan<'p, T> {
         if objects.iter().any(|object| !object.is_whole()) {
             return None;
         }
-        let steps = self.steps.iter().filter_map(|(_, step)| match step {
-            Step::Prepared(step) => Some(step.prepare(loaders, objects)),
-            Step::Scalar(_) | Step::TypeName => None,
+        let steps = self.fields.iter().filter_map(|planned| match &planned.step {
+            Some(Step::Prepared(step)) => Some(step.prepare(loaders, objects)),
+            Some(Step::Scalar(_) | Step::TypeName) | None => None,
         });
         let writers = join_all(steps).await.into_iter().collect::<Option<_>>()?;
         Some(Prepared { plan: self, writers })
+    }
+
+    /// The fields that are written, or those that must be resolved, as a selection; none where there are none.
+    pub fn selection(&self, is_written: bool) -> Option<SelectionSet> {
+        let fields = self
+            .fields
+            .iter()
+            .filter(|planned| planned.step.is_some() == is_written);
+        let items: Vec<_> = fields.map(|planned| planned.field.clone()).collect();
+        let of = |field: Positioned<Field>| Positioned::new(Selection::Field(field.clone()), field.pos);
+        (!items.is_empty()).then(|| SelectionSet {
+            items: items.into_iter().map(of).collect(),
+        })
+    }
+
+    /// The keys, in the order of the selection.
+    pub fn keys(&self) -> impl Iterator<Item = &'p Name> {
+        self.fields.iter().map(|planned| key_of(&planned.field.node))
     }
 }
 
@@ -56,19 +82,38 @@ pub struct Prepared<'a, 'p, T> {
 }
 
 impl<T: Plain> Prepared<'_, '_, T> {
-    /// Writes one of the objects.
+    /// Writes one of the objects, all of whose fields are written.
     pub fn write(&self, object: &T, json: &mut JsonWriter) {
+        self.write_with(object, &Value::Null, json);
+    }
+
+    /// Writes one of the objects, with the fields of it that were resolved.
+    pub fn write_with(&self, object: &T, resolved: &Value, json: &mut JsonWriter) {
         let mut writers = self.writers.iter();
-        for (key, step) in &self.plan.steps {
-            json.raw(key);
-            match step {
-                Step::Scalar(write) => write(object, json),
-                Step::TypeName => json.value(&*object.introspection_type_name()),
-                Step::Prepared(_) => json.optional(writers.next(), |json, write| write(object, json)),
+        for planned in &self.plan.fields {
+            json.raw(&planned.key);
+            match &planned.step {
+                Some(Step::Scalar(write)) => write(object, json),
+                Some(Step::TypeName) => json.value(&*object.introspection_type_name()),
+                Some(Step::Prepared(_)) => json.optional(writers.next(), |json, write| write(object, json)),
+                None => json.resolved(field_of(resolved, planned.field)),
             }
         }
         json.raw(b"}");
     }
+}
+
+/// What was resolved of a field.
+fn field_of<'v>(resolved: &'v Value, field: &Positioned<Field>) -> &'v Value {
+    let found = match resolved {
+        Value::Object(fields) => fields.get(key_of(&field.node)),
+        _ => None,
+    };
+    found.unwrap_or(&Value::Null)
+}
+
+fn key_of(field: &Field) -> &Name {
+    &field.alias.as_ref().unwrap_or(&field.name).node
 }
 
 /// Makes plans.
@@ -84,28 +129,37 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The plan for a selection; none where it asks for more than plain fields.
-    pub fn plan<'p, T: Plain + 'p>(&self, set: &SelectionSet) -> Option<Plan<'p, T>> {
+    /// The plan for a selection; none where nothing of it can be written.
+    pub fn plan<T: Plain + 'a>(&self, set: &'a SelectionSet) -> Option<Plan<'a, T>> {
         let mut plan = Plan {
-            steps: Vec::with_capacity(set.items.len()),
+            fields: Vec::with_capacity(set.items.len()),
         };
         self.add(set, &mut plan, &mut HashMap::new())?;
-        (!plan.steps.is_empty()).then_some(plan)
+        plan.fields
+            .iter()
+            .any(|planned| planned.step.is_some())
+            .then_some(plan)
+    }
+
+    /// The plan for a selection of which all can be written.
+    fn whole_plan<T: Plain + 'a>(&self, set: &'a SelectionSet) -> Option<Plan<'a, T>> {
+        self.plan(set)
+            .filter(|plan| plan.fields.iter().all(|planned| planned.step.is_some()))
     }
 
     /// `@skip` and `@include` have done their work before: a directive that is left is none that is known here.
-    fn add<'p, T: Plain + 'p>(
+    fn add<T: Plain + 'a>(
         &self,
-        set: &SelectionSet,
-        plan: &mut Plan<'p, T>,
-        keys: &mut HashMap<Name, Name>,
+        set: &'a SelectionSet,
+        plan: &mut Plan<'a, T>,
+        keys: &mut HashMap<&'a Name, &'a Name>,
     ) -> Option<()> {
         for selection in &set.items {
             if !selection.node.directives().is_empty() {
                 return None;
             }
             match &selection.node {
-                Selection::Field(field) => self.add_field(&field.node, plan, keys)?,
+                Selection::Field(field) => self.add_field(field, plan, keys)?,
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     is_of::<T>(condition.map(|condition| &condition.node.on.node))?;
@@ -121,60 +175,65 @@ impl<'a> Planner<'a> {
         Some(())
     }
 
-    fn add_field<'p, T: Plain + 'p>(
+    fn add_field<T: Plain + 'a>(
         &self,
-        field: &Field,
-        plan: &mut Plan<'p, T>,
-        keys: &mut HashMap<Name, Name>,
+        field: &'a Positioned<Field>,
+        plan: &mut Plan<'a, T>,
+        keys: &mut HashMap<&'a Name, &'a Name>,
     ) -> Option<()> {
-        let name = &field.name.node;
-        let key = &field.alias.as_ref().unwrap_or(&field.name).node;
-        let step = match name.as_str() {
-            "__typename" => Step::TypeName,
-            _ => T::step(field, self)?,
-        };
-        match keys.insert(key.clone(), name.clone()) {
+        let name = &field.node.name.node;
+        let key = key_of(&field.node);
+        match keys.insert(key, name) {
             None => {}
             // The same scalar again.
-            Some(earlier) if earlier == *name && field.selection_set.node.items.is_empty() => return Some(()),
+            Some(earlier) if earlier == name && field.node.selection_set.node.items.is_empty() => {
+                return Some(());
+            }
             Some(_) => return None,
         }
-        let before = if plan.steps.is_empty() { '{' } else { ',' };
-        plan.steps
-            .push((format!("{before}\"{key}\":").into_bytes(), step));
+        let step = match name.as_str() {
+            "__typename" => Some(Step::TypeName),
+            _ => T::step(&field.node, self),
+        };
+        let before = if plan.fields.is_empty() { '{' } else { ',' };
+        plan.fields.push(Planned {
+            field,
+            key: format!("{before}\"{key}\":").into_bytes(),
+            step,
+        });
         Some(())
     }
 
     /// A field that is another plain object, which this one has; null where it has none.
-    pub fn object<'p, T: Sync + 'p, N: Plain + Sync + 'p>(
+    pub fn object<T: Sync + 'a, N: Plain + Sync + 'a>(
         &self,
-        field: &Field,
-        get: impl Fn(&T) -> Option<&N> + Send + Sync + 'p,
-    ) -> Option<Step<'p, T>> {
-        let plan = self.plan::<N>(&field.selection_set.node)?;
+        field: &'a Field,
+        get: impl Fn(&T) -> Option<&N> + Send + Sync + 'a,
+    ) -> Option<Step<'a, T>> {
+        let plan = self.whole_plan::<N>(&field.selection_set.node)?;
         Some(Step::Prepared(Box::new(Within { get, plan })))
     }
 
     /// A field that is the plain object that a loader finds by the key; null where there is no key.
-    pub fn found<'p, T, K, N>(
+    pub fn found<T, K, N>(
         &self,
-        field: &Field,
+        field: &'a Field,
         missing: Missing,
         key: fn(&T) -> Option<K>,
-    ) -> Option<Step<'p, T>>
+    ) -> Option<Step<'a, T>>
     where
-        T: Sync + 'p,
+        T: Sync + 'a,
         K: Key<Value = Arc<N>>,
         N: Plain + Send + Sync + 'static,
     {
-        let plan = self.plan::<N>(&field.selection_set.node)?;
+        let plan = self.whole_plan::<N>(&field.selection_set.node)?;
         Some(Step::Prepared(Box::new(LookedUp { key, missing, plan })))
     }
 
     /// A scalar that an object has a part in that a loader finds, and that must be there.
-    pub fn scalar_of<'p, T, K, N>(&self, key: fn(&T) -> K, write: fn(&T, &N, &mut JsonWriter)) -> Step<'p, T>
+    pub fn scalar_of<T, K, N>(&self, key: fn(&T) -> K, write: fn(&T, &N, &mut JsonWriter)) -> Step<'a, T>
     where
-        T: Sync + 'p,
+        T: Sync + 'a,
         K: Key<Value = Arc<N>>,
         N: Send + Sync + 'static,
     {
