@@ -64,17 +64,17 @@ impl<T: Listed> TypeName for Connection<T> {
 #[Object(name_type)]
 impl<T: Listed> Connection<T> {
     /// The rows of the page, each with its cursor.
-    async fn edges(&self) -> WrittenList<Vec<Edge<'_, T>>> {
+    async fn edges(&self) -> WrittenList<'_, Vec<Edge<'_, T>>> {
         let edge = |node| Edge {
             list: &self.list,
             node,
         };
-        WrittenList(self.rows.rows.iter().map(edge).collect())
+        WrittenList::new(self.rows.rows.iter().map(edge).collect())
     }
 
     /// The rows of the page.
-    async fn nodes(&self) -> WrittenList<&[T]> {
-        WrittenList(&self.rows.rows)
+    async fn nodes(&self) -> WrittenList<'_, &[T]> {
+        WrittenList::new(&self.rows.rows)
     }
 
     /// Where the page stands in the list.

@@ -17,6 +17,7 @@ use super::file_removal::FileRemoval;
 use super::lifecycle_run::LifecycleRun;
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
+use super::pages::FilePage;
 use super::partition::Partition;
 use super::retention_policy::RetentionPolicy;
 use super::schema_version::SchemaVersion;
@@ -32,7 +33,7 @@ use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionKey, PartitionPosition};
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::snapshot::SnapshotKey;
-use crate::store::{self, ManifestRef, Page, Rows, Store};
+use crate::store::{self, ManifestRef, Page, Store};
 
 macro_rules! keys {
     ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr $(, as $lasting:path)?;)+) => {$(
@@ -159,7 +160,7 @@ impl Key for DiffCount {
 pub struct DiffPage(pub DiffKey, pub Page<PartitionPosition>);
 
 impl Key for DiffPage {
-    type Value = Result<Arc<Rows<Partition>>>;
+    type Value = Result<Arc<FilePage>>;
 
     async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
         let mut found = Found::<Self>::with_capacity(keys.len());
@@ -167,7 +168,7 @@ impl Key for DiffPage {
             let rows = store.partition_diff_page(&key.0, &key.1).await;
             found.insert(
                 key,
-                rows.map(|rows| Arc::new(rows.map(Into::into)))
+                rows.map(|rows| Arc::new(rows.map(Into::into).into()))
                     .map_err(Error::from),
             );
         }

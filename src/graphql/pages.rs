@@ -12,6 +12,7 @@ use timestore_entity::ids::DatasetId;
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
 use super::partition::Partition;
+use super::plain::Memo;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::versions::{Lasting, Standing, Versions};
@@ -176,6 +177,21 @@ impl Question for Snapshots {
     }
 }
 
+/// A page of files.
+#[derive(Default)]
+pub struct FilePage {
+    /// The files.
+    pub rows: Rows<Partition>,
+    /// How they were written before, where they never change.
+    pub written: Option<Memo>,
+}
+
+impl From<Rows<Partition>> for FilePage {
+    fn from(rows: Rows<Partition>) -> Self {
+        Self { rows, written: None }
+    }
+}
+
 /// A page of the files of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Files {
@@ -187,28 +203,31 @@ pub struct Files {
 
 impl Question for Files {
     type Parent = ManifestKey;
-    type Answer = Rows<Partition>;
+    type Answer = FilePage;
 
     async fn ask(
         &self,
         store: &Store,
         parents: &[ManifestKey],
-    ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
+    ) -> store::Result<HashMap<ManifestKey, FilePage>> {
         let pages = store.partition_pages(parents, &self.query).await?;
         let columns = self.query.columns;
-        let wrap = |model| Partition { model, columns };
+        let page = |rows: Rows<_>| FilePage {
+            rows: rows.map(|model| Partition { model, columns }),
+            written: self.is_lasting.then(Memo::default),
+        };
         Ok(pages
             .into_iter()
-            .map(|(parent, rows)| (parent, rows.map(wrap)))
+            .map(|(parent, rows)| (parent, page(rows)))
             .collect())
     }
 
-    fn kept(&self, versions: &Versions, version: &ManifestKey) -> Option<Arc<Rows<Partition>>> {
+    fn kept(&self, versions: &Versions, version: &ManifestKey) -> Option<Arc<FilePage>> {
         let what = Lasting::Files(*version, self.query.clone());
         self.is_lasting.then(|| versions.get(&what))?
     }
 
-    fn keep(&self, versions: &Versions, version: &ManifestKey, files: &Arc<Rows<Partition>>) {
+    fn keep(&self, versions: &Versions, version: &ManifestKey, files: &Arc<FilePage>) {
         if self.is_lasting {
             versions.keep(Lasting::Files(*version, self.query.clone()), files.clone());
         }
@@ -226,19 +245,19 @@ pub struct ChangedFiles {
 
 impl Question for ChangedFiles {
     type Parent = ManifestKey;
-    type Answer = Rows<Partition>;
+    type Answer = FilePage;
 
     async fn ask(
         &self,
         store: &Store,
         parents: &[ManifestKey],
-    ) -> store::Result<HashMap<ManifestKey, Rows<Partition>>> {
+    ) -> store::Result<HashMap<ManifestKey, FilePage>> {
         let pages = store
             .partition_pages_changed(parents, self.side, &self.page)
             .await?;
         Ok(pages
             .into_iter()
-            .map(|(parent, rows)| (parent, rows.map(Into::into)))
+            .map(|(parent, rows)| (parent, rows.map(Into::into).into()))
             .collect())
     }
 }

@@ -16,17 +16,17 @@ use super::context::ContextExt;
 use super::error::{Error, Result};
 use super::keys::{DiffCount, DiffPage, ManifestByKey};
 use super::manifest::Manifest;
-use super::pages::{Asked, ChangedFiles, Files, Prunings};
+use super::pages::{Asked, ChangedFiles, FilePage, Files, Prunings};
 use super::pagination::{List, MAX_PARTITIONS, PageArgs, PageInfo, Position};
 use super::partition::Partition;
 use super::plain::{Plain, Planner, Step, Written, WrittenList};
 use super::predicate::FileChoice;
 use super::pruning::Pruning;
 use crate::model::span::{EARLIEST, LATEST};
+use crate::store::Page;
 use crate::store::diff::{DiffKey, Side};
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionColumns, PartitionFilter, PartitionPosition, PartitionQuery};
-use crate::store::{Page, Rows};
 
 /// A page of files.
 pub struct PartitionConnection {
@@ -34,7 +34,7 @@ pub struct PartitionConnection {
     /// The version at which the page was read.
     version: i32,
     page: Page<PartitionPosition>,
-    rows: Arc<Rows<Partition>>,
+    files: Arc<FilePage>,
     whole: Whole,
 }
 
@@ -110,7 +110,7 @@ async fn files(
     manifest: &Manifest,
     version: ManifestKey,
     query: PartitionQuery,
-) -> Result<Arc<Rows<Partition>>> {
+) -> Result<Arc<FilePage>> {
     let files = Files {
         query,
         // Of an earlier version, which a cursor pins, nobody has looked whether it has expired; and one column changes later.
@@ -170,7 +170,7 @@ impl PartitionConnection {
         let key = (manifest.model.dataset_id, version);
         // Expired versions are asked about one by one, so that the error of one spoils no other.
         let is_expired = version == manifest.model.version && manifest.model.expired_at.is_some();
-        let rows = if wants_rows(ctx) || is_expired {
+        let files = if wants_rows(ctx) || is_expired {
             let query = PartitionQuery {
                 filter: filter.clone(),
                 page: page.clone(),
@@ -192,7 +192,7 @@ impl PartitionConnection {
             list,
             version,
             page,
-            rows,
+            files,
             whole,
         })
     }
@@ -213,7 +213,7 @@ impl PartitionConnection {
         let list = List::of(kind, format!("{dataset}/{version}"));
         let (page, _) = page(&list, first, after)?;
         let is_expired = manifest.model.expired_at.is_some();
-        let rows = if wants_rows(ctx) || is_expired {
+        let files = if wants_rows(ctx) || is_expired {
             if is_expired {
                 ctx.store()
                     .partition_pages_changed(&[manifest.key()], side, &page)
@@ -234,7 +234,7 @@ impl PartitionConnection {
             list,
             version,
             page,
-            rows,
+            files,
             whole: Whole::Known(count),
         })
     }
@@ -252,7 +252,7 @@ impl PartitionConnection {
         };
         let list = List::of(kind, format!("{}/{}/{}", diff.dataset_id, diff.from, diff.to));
         let (page, _) = page(&list, first, after)?;
-        let rows = if wants_rows(ctx) {
+        let files = if wants_rows(ctx) {
             ctx.loaders().expect(DiffPage(diff, page.clone())).await??
         } else {
             Arc::default()
@@ -261,7 +261,7 @@ impl PartitionConnection {
             list,
             version,
             page,
-            rows,
+            files,
             whole: Whole::Diff(diff),
         })
     }
@@ -295,22 +295,22 @@ impl PartitionConnection {
 #[Object]
 impl PartitionConnection {
     /// The files of the page, each with its cursor.
-    async fn edges(&self) -> WrittenList<Vec<PartitionEdge<'_>>> {
+    async fn edges(&self) -> WrittenList<'_, Vec<PartitionEdge<'_>>> {
         let edge = |node| PartitionEdge {
             connection: self,
             node,
         };
-        WrittenList(self.rows.rows.iter().map(edge).collect())
+        WrittenList::new(self.files.rows.rows.iter().map(edge).collect())
     }
 
     /// The files of the page.
-    async fn nodes(&self) -> WrittenList<&[Partition]> {
-        WrittenList(&self.rows.rows)
+    async fn nodes(&self) -> WrittenList<'_, &[Partition]> {
+        WrittenList::with_memo(&self.files.rows.rows, self.files.written.as_ref())
     }
 
     /// Where the page stands in the list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.page, &self.rows, |partition| self.cursor(partition))
+        PageInfo::new(&self.page, &self.files.rows, |partition| self.cursor(partition))
     }
 
     /// How many files the whole list has. Counted only when asked for.

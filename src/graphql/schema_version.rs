@@ -91,8 +91,8 @@ impl SchemaVersion {
     }
 
     /// The fields, in the order in which they were declared.
-    async fn fields(&self) -> WrittenList<Vec<Field<'_>>> {
-        WrittenList(self.model.fields.0.iter().map(Field).collect())
+    async fn fields(&self) -> WrittenList<'_, Vec<Field<'_>>> {
+        WrittenList::new(self.model.fields.0.iter().map(Field).collect())
     }
 
     /// SHA-256, in hexadecimal, over the names, types, nullability and units of the fields, whatever their order. Unique within

@@ -14,6 +14,7 @@ use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::ids::DatasetId;
 
 use super::manifest::Manifest;
+use super::pages::FilePage;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use crate::metrics::CacheMetrics;
@@ -123,6 +124,14 @@ impl Weighter<Lasting, Kept> for Bytes {
 impl<T: Weighed> Weighed for Rows<T> {
     fn weight(&self) -> usize {
         size_of_val(self) + self.rows.iter().map(T::weight).sum::<usize>()
+    }
+}
+
+impl Weighed for FilePage {
+    fn weight(&self) -> usize {
+        // What was written takes as much as the files do.
+        let times = if self.written.is_some() { 2 } else { 1 };
+        self.rows.weight() * times
     }
 }
 

@@ -127,18 +127,32 @@ pub(super) fn group<M, P: std::hash::Hash + Eq, K: Ord, C>(
     for row in rows {
         lists.entry(key_of(&row).0).or_default().push(row);
     }
-    let sorted = |mut rows: Vec<M>| {
-        rows.sort_by_cached_key(|row| key_of(row).1);
-        // `Rows` takes them in the direction of reading.
-        if descending != page.backwards {
-            rows.reverse();
-        }
-        Rows::from_query(page, rows)
-    };
     lists
         .into_iter()
-        .map(|(parent, rows)| (parent, sorted(rows)))
+        .map(|(parent, rows)| (parent, in_order(page, rows, |row| key_of(row).1, descending)))
         .collect()
+}
+
+/// The page that rows of one list make, in whatever order they come.
+pub(super) fn in_order<M, K: Ord, C>(
+    page: &Page<C>,
+    mut rows: Vec<M>,
+    key_of: impl Fn(&M) -> K,
+    descending: bool,
+) -> Rows<M> {
+    // `Rows` takes them in the direction of reading. Databases find them so, but need not.
+    let is_reversed = descending != page.backwards;
+    let is_sorted = match is_reversed {
+        true => rows.is_sorted_by(|one, next| key_of(one) >= key_of(next)),
+        false => rows.is_sorted_by_key(&key_of),
+    };
+    if !is_sorted {
+        rows.sort_by_cached_key(&key_of);
+        if is_reversed {
+            rows.reverse();
+        }
+    }
+    Rows::from_query(page, rows)
 }
 
 /// How many rows of `table` each dataset has; datasets without any are left out.

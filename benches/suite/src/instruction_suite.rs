@@ -76,7 +76,7 @@ fn valgrind(options: &Options, url: &str, more: &[&str], output: &str) -> Result
             .arg(gateway.get_program())
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", url])
             .args(more)
-            .env("RUST_LOG", "warn")
+            .env("TIMESTORE_LOG", "warn")
             // One thread that works, as far as that can be told from outside: threads that look for work count too.
             .env("TOKIO_WORKER_THREADS", "1");
         valgrind

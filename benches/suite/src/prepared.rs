@@ -95,7 +95,7 @@ pub fn gateway(options: &Options, database: &str, name: &str, more: &[&str]) -> 
             "--database-url",
             database,
         ]);
-        gateway.args(more).env("RUST_LOG", "warn");
+        gateway.args(more).env("TIMESTORE_LOG", "warn");
         gateway
     })
 }

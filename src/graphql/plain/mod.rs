@@ -7,6 +7,8 @@
 //! resolved that asks for one object in several places of a selection, whose answers would have to be merged.
 
 pub mod json;
+mod look_ups;
+mod memo;
 mod merges;
 mod plan;
 mod step;
@@ -20,10 +22,14 @@ use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerRes
 use futures_util::future::{join, try_join_all};
 
 use self::json::JsonWriter;
+use self::look_ups::LookUps;
+pub use self::look_ups::Missing;
+pub use self::memo::Memo;
+use self::memo::selection_of;
 pub use self::merges::merges;
 use self::plan::Plan;
 pub use self::plan::{Plain, Planner};
-pub use self::step::{Missing, Step};
+pub use self::step::Step;
 
 /// In the data of a request: everything is resolved.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +41,24 @@ async fn written<T: Plain + Sync>(
     field: &Positioned<Field>,
     objects: &[&T],
     is_list: bool,
+    memo: Option<&Memo>,
 ) -> Option<ServerResult<Value>> {
     if ctx.data_opt::<Resolved>().is_some() || objects.iter().any(|object| !object.is_whole()) {
         return None;
     }
+    let loaders = ctx.data_unchecked();
+    let memo = memo.and_then(|memo| Some((memo, selection_of(ctx)?)));
+    if let Some((memo, selection)) = &memo
+        && let Some(json) = memo.recall(selection, loaders).await
+    {
+        return Some(Ok(json));
+    }
     let plan: Plan<'_, T> = Planner::new(ctx).plan(&ctx.item.node)?;
     let rest = plan.selection(false);
+    let memo = memo.filter(|_| rest.is_none());
     let rest = resolved(ctx, field, rest, objects, is_list);
-    let (prepared, rest) = join(plan.prepare(ctx.data_unchecked(), objects), rest).await;
+    let look_ups = LookUps::new(loaders, memo.is_some());
+    let (prepared, rest) = join(plan.prepare(&look_ups, objects), rest).await;
     let rest = match rest {
         Ok(rest) => rest,
         Err(error) => return Some(Err(error)),
@@ -68,7 +84,13 @@ async fn written<T: Plain + Sync>(
         (false, [object]) => write(&mut json, object),
         _ => json.list(objects, write),
     }
-    Some(Ok(Value::Binary(json.into_bytes().into())))
+    let json = Value::Binary(json.into_bytes().into());
+    if let Some((memo, selection)) = memo
+        && let Some(made) = look_ups.made()
+    {
+        memo.keep(selection, made, json.clone());
+    }
+    Some(Ok(json))
 }
 
 /// What is resolved of these objects, each an object of its own; nothing where that is none of their fields.
@@ -131,7 +153,7 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        match written(ctx, field, &[&*self.0], false).await {
+        match written(ctx, field, &[&*self.0], false, None).await {
             Some(written) => written,
             None => P::resolve(&self.0, ctx, field).await,
         }
@@ -139,10 +161,24 @@ where
 }
 
 /// A list of objects that are written where they can be, and resolved otherwise.
-#[derive(Clone, Debug)]
-pub struct WrittenList<L>(pub L);
+pub struct WrittenList<'m, L> {
+    list: L,
+    memo: Option<&'m Memo>,
+}
 
-impl<L, T> OutputType for WrittenList<L>
+impl<'m, L> WrittenList<'m, L> {
+    /// A list.
+    pub fn new(list: L) -> Self {
+        Self { list, memo: None }
+    }
+
+    /// A list that never changes, and how it was written before.
+    pub fn with_memo(list: L, memo: Option<&'m Memo>) -> Self {
+        Self { list, memo }
+    }
+}
+
+impl<L, T> OutputType for WrittenList<'_, L>
 where
     L: Deref<Target = [T]> + OutputType,
     T: Plain + Sync,
@@ -160,10 +196,10 @@ where
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let objects: Vec<&T> = self.0.iter().collect();
-        match written(ctx, field, &objects, true).await {
+        let objects: Vec<&T> = self.list.iter().collect();
+        match written(ctx, field, &objects, true, self.memo).await {
             Some(written) => written,
-            None => L::resolve(&self.0, ctx, field).await,
+            None => L::resolve(&self.list, ctx, field).await,
         }
     }
 }
@@ -171,6 +207,7 @@ where
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response, Schema, ServerError};
     use sea_orm::DatabaseConnection;
@@ -186,7 +223,11 @@ mod tests {
     use crate::store::clock::SystemClock;
     use crate::store::{self, Store, StoreError};
 
+    /// How far apart numbers are.
+    static STEP: AtomicI32 = AtomicI32::new(1);
+
     /// A number, whose successor is looked up.
+    #[derive(PartialEq)]
     struct Number(i32);
 
     #[derive(Clone, PartialEq, Eq, Hash)]
@@ -199,9 +240,10 @@ mod tests {
             if keys.iter().any(|key| key.0 == 13) {
                 return Err(StoreError::Inconsistent("nothing comes after 13".to_owned()));
             }
+            let step = STEP.load(Ordering::SeqCst);
             let found = keys
                 .into_iter()
-                .map(|key| (key.clone(), Arc::new(Number(key.0 + 1))));
+                .map(|key| (key.clone(), Arc::new(Number(key.0 + step))));
             Ok(found.collect())
         }
     }
@@ -248,12 +290,18 @@ mod tests {
         }
     }
 
-    struct Query;
+    /// How its numbers were written before.
+    #[derive(Default)]
+    struct Query(Memo);
 
     #[Object]
     impl Query {
-        async fn numbers(&self, of: Vec<i32>) -> WrittenList<Vec<Number>> {
-            WrittenList(of.into_iter().map(Number).collect())
+        async fn remembered(&self, of: Vec<i32>) -> WrittenList<'_, Vec<Number>> {
+            WrittenList::with_memo(of.into_iter().map(Number).collect(), Some(&self.0))
+        }
+
+        async fn numbers(&self, of: Vec<i32>) -> WrittenList<'static, Vec<Number>> {
+            WrittenList::new(of.into_iter().map(Number).collect())
         }
 
         async fn number(&self, of: i32) -> Option<Written<Arc<Number>>> {
@@ -263,7 +311,15 @@ mod tests {
 
     /// The answer, and its errors in any order.
     async fn answer(query: &str, is_resolved: bool) -> (Json, Vec<(String, String)>) {
-        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let schema = Schema::new(Query::default(), EmptyMutation, EmptySubscription);
+        answer_by(schema, query, is_resolved).await
+    }
+
+    async fn answer_by(
+        schema: Schema<Query, EmptyMutation, EmptySubscription>,
+        query: &str,
+        is_resolved: bool,
+    ) -> (Json, Vec<(String, String)>) {
         let connections = Connections::new(DatabaseConnection::default(), DatabaseConnection::default());
         let store = Store::new(connections, Arc::new(SystemClock));
         let loaders = Loaders::new(store, Versions::default());
@@ -324,5 +380,54 @@ mod tests {
             assert_eq!(answer(query, false).await, resolved, "{query}");
             assert_eq!(resolved.1.len(), errors, "{query}: {resolved:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_written_anew_where_anything_differs() {
+        let schema = Schema::new(Query::default(), EmptyMutation, EmptySubscription);
+        // The objects never change where there is a memo. That it is used shows where they do.
+        for (query, expected) in [
+            ("{ remembered(of: [1]) { value } }", json!([{ "value": 1 }])),
+            ("{ remembered(of: [2]) { value } }", json!([{ "value": 1 }])),
+            (
+                "{ remembered(of: [3]) { other: value } }",
+                json!([{ "other": 3 }]),
+            ),
+            (
+                "{ remembered(of: [4]) { ...F } } fragment F on Number { value }",
+                json!([{ "value": 4 }]),
+            ),
+            (
+                "{ remembered(of: [5]) { ...F } } fragment F on Number { other: value }",
+                json!([{ "other": 5 }]),
+            ),
+            (
+                "{ remembered(of: [6]) { value twice } }",
+                json!([{ "value": 6, "twice": 12 }]),
+            ),
+            (
+                "{ remembered(of: [7]) { value twice } }",
+                json!([{ "value": 7, "twice": 14 }]),
+            ),
+            (
+                "{ remembered(of: [8]) { value @include(if: true) } }",
+                json!([{ "value": 8 }]),
+            ),
+            (
+                "{ remembered(of: [9]) { next { value } } }",
+                json!([{ "next": { "value": 10 } }]),
+            ),
+            (
+                "{ remembered(of: [7]) { next { value } } }",
+                json!([{ "next": { "value": 10 } }]),
+            ),
+        ] {
+            let (data, errors) = answer_by(schema.clone(), query, false).await;
+            assert_eq!((&data["remembered"], errors.len()), (&expected, 0), "{query}");
+        }
+        // What is looked up is another.
+        STEP.store(2, Ordering::SeqCst);
+        let (data, _) = answer_by(schema, "{ remembered(of: [7]) { next { value } } }", false).await;
+        assert_eq!(data["remembered"], json!([{ "next": { "value": 9 } }]));
     }
 }

@@ -8,8 +8,9 @@ use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, Value};
 use futures_util::future::join_all;
 
 use super::json::JsonWriter;
-use super::step::{LookedUp, Missing, ScalarOf, Step, Within, Writer};
-use crate::graphql::loader::{Key, Loaders};
+use super::look_ups::{LookUps, Missing};
+use super::step::{LookedUp, ScalarOf, Step, Within, Writer};
+use crate::graphql::loader::Key;
 
 /// An object that writes its own fields, those that need nothing but itself and what the loaders find by it.
 pub trait Plain: OutputType + Sized {
@@ -43,12 +44,16 @@ struct Planned<'p, T> {
 
 impl<'p, T: Plain + Sync> Plan<'p, T> {
     /// Looks up all that the fields of these objects need; none where they must be resolved.
-    pub async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Prepared<'a, 'p, T>> {
+    pub async fn prepare<'a>(
+        &'a self,
+        look_ups: &LookUps<'_>,
+        objects: &[&T],
+    ) -> Option<Prepared<'a, 'p, T>> {
         if objects.iter().any(|object| !object.is_whole()) {
             return None;
         }
         let steps = self.fields.iter().filter_map(|planned| match &planned.step {
-            Some(Step::Prepared(step)) => Some(step.prepare(loaders, objects)),
+            Some(Step::Prepared(step)) => Some(step.prepare(look_ups, objects)),
             Some(Step::Scalar(_) | Step::TypeName) | None => None,
         });
         let writers = join_all(steps).await.into_iter().collect::<Option<_>>()?;
@@ -224,7 +229,7 @@ impl<'a> Planner<'a> {
     where
         T: Sync + 'a,
         K: Key<Value = Arc<N>>,
-        N: Plain + Send + Sync + 'static,
+        N: Plain + PartialEq + Send + Sync + 'static,
     {
         let plan = self.whole_plan::<N>(&field.selection_set.node)?;
         Some(Step::Prepared(Box::new(LookedUp { key, missing, plan })))
@@ -235,7 +240,7 @@ impl<'a> Planner<'a> {
     where
         T: Sync + 'a,
         K: Key<Value = Arc<N>>,
-        N: Send + Sync + 'static,
+        N: PartialEq + Send + Sync + 'static,
     {
         Step::Prepared(Box::new(ScalarOf { key, write }))
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::json::JsonWriter;
+use super::look_ups::{LookUps, Missing};
 use super::plan::{Plain, Plan};
-use crate::graphql::loader::{Key, Loaders};
+use crate::graphql::loader::Key;
 
 /// Writes the field of an object.
 pub type Writer<'a, T> = Box<dyn Fn(&T, &mut JsonWriter) + Send + Sync + 'a>;
@@ -27,7 +28,7 @@ pub enum Step<'p, T> {
 pub trait StepOf<T>: Send + Sync {
     /// Looks up what the field needs of all these objects. Returns how it is written; none where it must be resolved, which says
     /// what went wrong with each.
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>>;
+    async fn prepare<'a>(&'a self, look_ups: &LookUps<'_>, objects: &[&T]) -> Option<Writer<'a, T>>;
 }
 
 /// A plain object that the other one has, if it has one.
@@ -45,22 +46,13 @@ where
     N: Plain + Sync,
     G: Fn(&T) -> Option<&N> + Send + Sync,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, look_ups: &LookUps<'_>, objects: &[&T]) -> Option<Writer<'a, T>> {
         let objects: Vec<&N> = objects.iter().filter_map(|object| (self.get)(object)).collect();
-        let prepared = self.plan.prepare(loaders, &objects).await?;
+        let prepared = self.plan.prepare(look_ups, &objects).await?;
         Some(Box::new(move |object, json| {
             json.optional((self.get)(object), |json, within| prepared.write(within, json));
         }))
     }
-}
-
-/// What it means that a key finds nothing.
-#[derive(Clone, Copy, Debug)]
-pub enum Missing {
-    /// There is none.
-    IsNull,
-    /// The catalog contradicts itself, which says that it is there.
-    IsFault,
 }
 
 /// A plain object that a loader finds.
@@ -78,17 +70,13 @@ impl<T, K, N> StepOf<T> for LookedUp<'_, T, K, N>
 where
     T: Sync,
     K: Key<Value = Arc<N>>,
-    N: Plain + Send + Sync + 'static,
+    N: Plain + PartialEq + Send + Sync + 'static,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, look_ups: &LookUps<'_>, objects: &[&T]) -> Option<Writer<'a, T>> {
         let keys: HashSet<K> = objects.iter().filter_map(|object| (self.key)(object)).collect();
-        let found = match self.missing {
-            Missing::IsNull => loaders.load_all(keys).await,
-            Missing::IsFault => loaders.expect_all(keys).await,
-        };
-        let found = found.ok()?;
+        let found = look_ups.find(keys, self.missing).await?;
         let objects: Vec<&N> = found.values().map(|found| &**found).collect();
-        let prepared = self.plan.prepare(loaders, &objects).await?;
+        let prepared = self.plan.prepare(look_ups, &objects).await?;
         Some(Box::new(move |object, json| {
             let found = (self.key)(object).and_then(|key| found.get(&key));
             json.optional(found, |json, found| prepared.write(found, json));
@@ -109,11 +97,11 @@ impl<T, K, N> StepOf<T> for ScalarOf<T, K, N>
 where
     T: Sync,
     K: Key<Value = Arc<N>>,
-    N: Send + Sync + 'static,
+    N: PartialEq + Send + Sync + 'static,
 {
-    async fn prepare<'a>(&'a self, loaders: &'a Loaders, objects: &[&T]) -> Option<Writer<'a, T>> {
+    async fn prepare<'a>(&'a self, look_ups: &LookUps<'_>, objects: &[&T]) -> Option<Writer<'a, T>> {
         let keys = objects.iter().map(|object| (self.key)(object));
-        let found = loaders.expect_all(keys.collect()).await.ok()?;
+        let found = look_ups.find(keys.collect(), Missing::IsFault).await?;
         Some(Box::new(move |object, json| {
             let found = found.get(&(self.key)(object));
             json.optional(found, |json, found| (self.write)(object, found, json));

@@ -11,7 +11,7 @@ use timestore_entity::partition::Model as Partition;
 use super::columns::{self, PartitionColumns};
 use super::{PartitionFilter, PartitionPosition, PartitionQuery};
 use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each, text_among};
-use crate::store::keyed::group;
+use crate::store::keyed::{group, in_order};
 use crate::store::manifest::ManifestKey;
 use crate::store::visible::{ByManifest, Scope, expired, parents, position};
 use crate::store::{Page, Result, Rows, Store};
@@ -19,13 +19,15 @@ use crate::store::{Page, Result, Rows, Store};
 /// How many values of a key the database compares a file with: it would go through all of them for each file.
 const MAX_TEXTS: usize = 100;
 
-/// A file of a version, and what the same statement says of the version.
-struct Row {
-    key: ManifestKey,
-    is_expired: bool,
+/// What a statement finds.
+#[derive(Default)]
+struct Found {
+    /// The files of each version.
+    files: ByManifest<Vec<Partition>>,
+    /// A version that has expired.
+    expired: Option<ManifestKey>,
+    /// The span classes that the datasets use.
     span_classes: i64,
-    /// None where the version has no such file.
-    file: Option<Partition>,
 }
 
 impl Store {
@@ -36,15 +38,14 @@ impl Store {
         query: &PartitionQuery,
     ) -> Result<ByManifest<Rows<Partition>>> {
         if let Some(remembered) = self.remembered(keys) {
-            let rows = self
-                .rows(&remembered, &query.filter, &query.page, query.columns)
+            let found = self
+                .find(&remembered, &query.filter, &query.page, query.columns)
                 .await?;
-            if let Some(row) = rows.iter().find(|row| row.is_expired) {
-                return Err(expired(&self.reader, row.key.0, row.key.1).await?);
+            if let Some((dataset, version)) = found.expired {
+                return Err(expired(&self.reader, dataset, version).await?);
             }
-            let classes = rows.iter().fold(0, |classes, row| classes | row.span_classes);
-            if remembered.span_classes & classes == classes {
-                return Ok(pages_of(&query.page, rows));
+            if remembered.span_classes & found.span_classes == found.span_classes {
+                return Ok(found.pages(&query.page));
             }
         }
         let scope = Scope::find(&self.reader, keys).await?;
@@ -76,21 +77,21 @@ impl Store {
         page: &Page<PartitionPosition>,
         columns: PartitionColumns,
     ) -> Result<ByManifest<Rows<Partition>>> {
-        Ok(pages_of(page, self.rows(scope, filter, page, columns).await?))
+        Ok(self.find(scope, filter, page, columns).await?.pages(page))
     }
 
-    async fn rows(
+    async fn find(
         &self,
         scope: &Scope,
         filter: &PartitionFilter,
         page: &Page<PartitionPosition>,
         columns: PartitionColumns,
-    ) -> Result<Vec<Row>> {
+    ) -> Result<Found> {
         let columns = format!(
             "parent.dataset_id, parent.version, parent.expired_at is not null, head.span_classes, {}",
             columns.select()
         );
-        let mut rows = Vec::new();
+        let mut found = Found::default();
         for Relation { from, mut sql, .. } in scope.relations(&self.reader) {
             let (mut conditions, direction) = position(&mut sql, page);
             for predicate in &filter.keys {
@@ -118,25 +119,30 @@ impl Store {
             };
             let text = first_of_each(&sql, &select);
             for row in sql.rows(&self.reader, text).await? {
-                rows.push(Row {
-                    key: (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
-                    is_expired: row.try_get_by_index(2)?,
-                    span_classes: row.try_get_by_index(3)?,
-                    file: columns::read(&row, 4)?,
-                });
+                let version = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                if row.try_get_by_index(2)? {
+                    found.expired = Some(version);
+                }
+                found.span_classes |= row.try_get_by_index::<i64>(3)?;
+                // A version may have no such file.
+                if let Some(file) = columns::read(&row, 4)? {
+                    found.files.entry(version).or_default().push(file);
+                }
             }
         }
-        Ok(rows)
+        Ok(found)
     }
 }
 
-/// Sorts files into pages by start time, then id.
-fn pages_of(page: &Page<PartitionPosition>, rows: Vec<Row>) -> ByManifest<Rows<Partition>> {
-    let files = rows
-        .into_iter()
-        .filter_map(|row| Some((row.key.1, row.file?)))
-        .collect();
-    sorted(page, files)
+impl Found {
+    /// The files as pages, by start time, then id.
+    fn pages(self, page: &Page<PartitionPosition>) -> ByManifest<Rows<Partition>> {
+        let position = |file: &Partition| (file.start_time, file.id);
+        let files = self.files.into_iter();
+        files
+            .map(|(version, files)| (version, in_order(page, files, position, false)))
+            .collect()
+    }
 }
 
 /// Files as they come, each after the version that it was read for.
