@@ -13,16 +13,17 @@ use super::batched::Batched;
 use super::capacity::{Capacity, Gate};
 use super::classify::{classified, locate_integer};
 use super::error::Error;
+use super::fitting::InputTypes;
 use super::limits::Limits;
 use super::loader::Loaders;
 use super::observed::Observed;
-use super::parsed::ParsedDocuments;
+use super::parsed::{Parsed, ParsedDocuments};
 use super::persisted::Documents;
 use super::prepare::{Prepared, prepare};
 use super::rate::{Buckets, Rate};
 use super::session::while_identified;
 use super::versions::Versions;
-use super::{Schema, numbers, rate, reading};
+use super::{Schema, numbers, rate, reading, trusting};
 use crate::auth::Requester;
 use crate::metrics::{CacheMetrics, Metrics};
 use crate::store::Store;
@@ -44,6 +45,9 @@ pub struct Execution {
 #[derive(Clone)]
 pub struct Executor {
     schema: Schema,
+    /// The same graph, for documents that need not be validated.
+    trusting: Schema,
+    input_types: Arc<InputTypes>,
     store: Option<Store>,
     versions: Versions,
     /// The documents that were parsed before.
@@ -69,6 +73,8 @@ impl Executor {
         let metrics = metrics.unwrap_or_default();
         Self {
             versions: schema.data().cloned().unwrap_or_default(),
+            trusting: trusting(&schema),
+            input_types: Arc::new(InputTypes::of(&schema.sdl())),
             schema,
             store,
             parsed: ParsedDocuments::new(metrics.cache("parsed_documents")),
@@ -123,7 +129,12 @@ impl Executor {
 
     async fn answer(&self, request: Request, mut admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
-        let schema = self.schema.clone();
+        let parsed = parsed(&request);
+        let is_valid = parsed
+            .as_ref()
+            .is_some_and(|parsed| parsed.is_valid_for(&self.input_types, &request.variables));
+        let schema = if is_valid { &self.trusting } else { &self.schema };
+        let schema = schema.clone();
         let executed = match self.catalog(&request, &admitted).await {
             Ok(Some(store)) => {
                 let loaders = Loaders::new(store.clone(), self.versions.clone());
@@ -138,6 +149,11 @@ impl Executor {
             Ok(None) => Ok(schema.execute(request).await),
             Err(error) => Err(error),
         };
+        if let (Ok(response), Some(parsed)) = (&executed, parsed)
+            && !is_request_error(response)
+        {
+            parsed.found_valid();
+        }
         let mut response = executed.unwrap_or_else(refused);
         response
             .errors
@@ -232,6 +248,15 @@ impl Executor {
 
 /// What came of preparing a request, as the request carries it.
 struct Outcome(Result<Prepared, ServerError>);
+
+/// What is known of the document of a request that was prepared.
+fn parsed(request: &Request) -> Option<Arc<Parsed>> {
+    request
+        .data
+        .get(&TypeId::of::<Arc<Parsed>>())?
+        .downcast_ref()
+        .cloned()
+}
 
 /// The caller that a request, or else its session, names. One that none names may do nothing.
 fn requester(request: &Data, session: &Data) -> Requester {

@@ -1,12 +1,16 @@
 //! Documents that were parsed and found fit before, by their text: clients send the same few again and again.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
+use async_graphql::{Name, Variables};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::fitting::{InputTypes, used_within};
 use super::plain::merges;
 use crate::metrics::CacheMetrics;
 
@@ -23,6 +27,10 @@ pub struct Parsed {
     pub document: ExecutableDocument,
     /// Whether it asks for one object in several places of a selection.
     pub merges: bool,
+    /// The variables that it uses within lists and objects.
+    within: HashSet<Name>,
+    /// Whether it was found valid before. Never said of one that has several operations, each with variables of its own.
+    is_valid: AtomicBool,
 }
 
 impl Parsed {
@@ -30,8 +38,29 @@ impl Parsed {
     pub fn new(document: ExecutableDocument) -> Self {
         Self {
             merges: merges(&document),
+            within: used_within(&document),
+            is_valid: AtomicBool::new(false),
             document,
         }
+    }
+
+    /// Whether the document is surely valid for these values of its variables.
+    pub fn is_valid_for(&self, types: &InputTypes, variables: &Variables) -> bool {
+        let operation = self
+            .only_operation()
+            .filter(|_| self.is_valid.load(Ordering::Relaxed));
+        operation.is_some_and(|operation| types.fit(operation, &self.within, variables))
+    }
+
+    /// It was found valid.
+    pub fn found_valid(&self) {
+        self.is_valid.store(true, Ordering::Relaxed);
+    }
+
+    fn only_operation(&self) -> Option<&OperationDefinition> {
+        let mut operations = self.document.operations.iter();
+        let (_, operation) = operations.next()?;
+        operations.next().is_none().then_some(&operation.node)
     }
 }
 

@@ -55,6 +55,7 @@ pub fn prepare(
         None => Prepared::default(),
     };
     request.set_parsed_query(document.clone());
+    request.data.insert(parsed.clone());
     if prepared
         .operation
         .is_some_and(|operation| operation != OperationType::Mutation)

@@ -1,5 +1,6 @@
 //! Whether the gateway runs, and whether it can serve.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -19,7 +20,7 @@ pub(super) async fn live() -> &'static str {
 }
 
 /// `/readyz`: the database answers, and has the tables of this version.
-pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     let reason = match timeout(PATIENCE, app.store.fitness()).await {
         Ok(Ok(())) => return (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {

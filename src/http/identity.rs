@@ -57,7 +57,7 @@ pub(super) struct Identifier {
 
 /// Refuses a request whose caller is not known.
 pub(super) async fn identify(
-    State(identifier): State<Identifier>,
+    State(identifier): State<Arc<Identifier>>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -21,6 +21,8 @@ mod sse;
 mod streams;
 mod websocket;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
@@ -44,7 +46,7 @@ struct App {
     executor: Executor,
     store: Store,
     streams: Streams,
-    identifier: Identifier,
+    identifier: Arc<Identifier>,
     large: LargeBodies,
 }
 
@@ -74,21 +76,21 @@ pub fn router(schema: Schema, store: Store, settings: Settings) -> Router {
     } = settings;
     let shown = metrics::shown(metrics, &store);
     let logged = store.clone();
-    let identifier = Identifier {
+    let identifier = Arc::new(Identifier {
         identity,
         store: store.clone(),
-    };
+    });
     let streams = Streams {
         metrics: store.metrics().clone(),
         ..streams
     };
-    let app = App {
+    let app = Arc::new(App {
         executor: Executor::with(schema, execution),
         store,
         streams,
         identifier: identifier.clone(),
         large: LargeBodies::default(),
-    };
+    });
     let api = Router::new()
         .route("/graphql", any(operations::serve))
         .route("/graphql/stream", any(sse::serve))

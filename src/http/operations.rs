@@ -1,5 +1,7 @@
 //! `/graphql`: queries and mutations by POST, queries by GET, everything by WebSocket.
 
+use std::sync::Arc;
+
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::extract;
@@ -16,10 +18,10 @@ use super::{App, etag, identity, large, origin, websocket};
 use crate::graphql::{Executor, reading};
 
 /// Serves a request.
-pub(super) async fn serve(State(app): State<App>, request: extract::Request) -> Response {
+pub(super) async fn serve(State(app): State<Arc<App>>, request: extract::Request) -> Response {
     let media = Media::accepted(request.headers());
     if origin::is_websocket(request.headers()) {
-        return websocket::serve(app, request).await;
+        return websocket::serve(&app, request).await;
     }
     let may_be_known = matches!(*request.method(), Method::GET | Method::HEAD);
     let shown = request.headers().get(IF_NONE_MATCH).cloned();

@@ -5,6 +5,7 @@
 //! is told in the stream, where a client that reads only events finds it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::ServerError;
@@ -35,7 +36,7 @@ const COMPLETE: &str = "event: complete\ndata:\n\n";
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Serves a request.
-pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
+pub(super) async fn serve(State(app): State<Arc<App>>, request: Request) -> Response {
     let media = Media::accepted(request.headers());
     let requester = identity::requester(&request);
     let from = address(&request);

@@ -43,6 +43,7 @@ mod staged;
 mod trail;
 mod visible;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
@@ -64,24 +65,38 @@ const REMEMBERED_DATASETS: usize = 10_000;
 /// The catalog. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+    /// Where everything else than writing transactions is read.
+    reader: backend::Reader,
+    /// Storage targets that were read before.
+    targets: remembered::RememberedTargets,
+    /// Whose eyes it is read with.
+    viewer: Arc<Requester>,
+}
+
+/// What of the catalog is the same for everyone; nothing of it can be reached from outside.
+#[derive(Clone)]
+pub struct Shared {
     /// Where transactions that write begin: on SQLite, the one connection that may.
     writer: DatabaseConnection,
-    /// Where everything else is read.
-    reader: backend::Reader,
     /// Where queries may be read.
     replicas: Arc<backend::Replicas>,
     clock: Arc<dyn Clock>,
-    /// Whose eyes it is read with.
-    viewer: Arc<Requester>,
     /// How long after its expiry a version may still be read by requests that began before.
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
     retention_defaults: RetentionDefaults,
     /// The span classes that a dataset used when it was last asked.
     span_classes: Arc<Cache<DatasetId, i64>>,
-    /// Storage targets that were read before.
-    targets: remembered::RememberedTargets,
     metrics: Metrics,
+}
+
+impl Deref for Store {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Store {
@@ -90,37 +105,36 @@ impl Store {
         let metrics = Metrics::default();
         connections.measure(metrics.clone());
         let (primary, replicas) = connections.sources();
-        Self {
-            replicas: Arc::new(backend::Replicas::watch(replicas, primary.pool())),
-            reader: backend::Reader::new(primary),
+        let shared = Shared {
             writer: connections.writer,
+            replicas: Arc::new(backend::Replicas::watch(replicas, primary.pool())),
             clock,
-            viewer: Arc::new(Requester::unrestricted(None)),
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
             span_classes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
-            targets: remembered::RememberedTargets::default(),
             metrics,
+        };
+        Self {
+            shared: Arc::new(shared),
+            reader: backend::Reader::new(primary),
+            targets: remembered::RememberedTargets::default(),
+            viewer: Arc::new(Requester::unrestricted(None)),
         }
     }
 
     /// The same catalog, where requests that began before a version expired may read it for another `grace`: longer than any
     /// request takes. A minute by default.
     #[must_use]
-    pub fn with_read_grace(self, grace: chrono::Duration) -> Self {
-        Self {
-            read_grace: grace,
-            ..self
-        }
+    pub fn with_read_grace(mut self, grace: chrono::Duration) -> Self {
+        Arc::make_mut(&mut self.shared).read_grace = grace;
+        self
     }
 
     /// The same catalog, with rules for datasets that have no retention policy. By default there are none.
     #[must_use]
-    pub fn with_retention_defaults(self, defaults: RetentionDefaults) -> Self {
-        Self {
-            retention_defaults: defaults,
-            ..self
-        }
+    pub fn with_retention_defaults(mut self, defaults: RetentionDefaults) -> Self {
+        Arc::make_mut(&mut self.shared).retention_defaults = defaults;
+        self
     }
 
     /// The same catalog as `viewer` sees it: what they may not read is not there.
@@ -141,7 +155,7 @@ impl Store {
     pub async fn close(self) -> Result<()> {
         let primary = self.reader.source();
         primary.let_go();
-        self.writer.close().await?;
+        self.writer.close_by_ref().await?;
         for replica in self.replicas.sources() {
             replica.let_go();
             replica.pool().close_by_ref().await?;

@@ -1,6 +1,8 @@
 //! Who speaks on a connection. Browsers set no headers on a WebSocket, so that the payload of `connection_init` may say it, as
 //! `{"authorization": "Bearer …"}`; otherwise it is who asked for the upgrade.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::closing::Closing;
@@ -13,7 +15,7 @@ pub(super) struct Caller {
     /// Who asked for the upgrade; none where nothing was shown, though something must be.
     pub(super) upgrade: Option<Requester>,
     /// Finds out who shows a token.
-    pub(super) identifier: Option<Identifier>,
+    pub(super) identifier: Option<Arc<Identifier>>,
 }
 
 impl Caller {

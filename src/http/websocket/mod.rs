@@ -28,7 +28,7 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const UNKNOWN_CALLER: usize = 64 << 10;
 
 /// Upgrades a request.
-pub(super) async fn serve(app: App, request: Request) -> Response {
+pub(super) async fn serve(app: &App, request: Request) -> Response {
     let upgrade = identity::known(&request);
     let from = address(&request);
     let connected: Option<Connected> = request.extensions().get().cloned();
@@ -50,7 +50,7 @@ pub(super) async fn serve(app: App, request: Request) -> Response {
         streams,
         identifier,
         ..
-    } = app;
+    } = app.clone();
     let most = match upgrade {
         Some(_) => executor.limits().message,
         None => executor.limits().message.min(UNKNOWN_CALLER),

@@ -14,11 +14,16 @@ pub(in crate::store) trait ByPlace: Sized {
 
 /// The columns of `M`, to be selected from `alias`.
 pub(in crate::store) fn columns_of<M: ByPlace>(alias: &str) -> String {
-    let columns: Vec<String> = M::COLUMNS
-        .iter()
-        .map(|column| format!("{alias}.{column}"))
-        .collect();
-    columns.join(", ")
+    let mut columns = String::with_capacity(M::COLUMNS.len() * 24);
+    for column in M::COLUMNS {
+        if !columns.is_empty() {
+            columns.push_str(", ");
+        }
+        columns.push_str(alias);
+        columns.push('.');
+        columns.push_str(column);
+    }
+    columns
 }
 
 /// Has a row read by place: all its fields are columns.
@@ -30,7 +35,7 @@ macro_rules! by_place {
             fn read(row: &sea_orm::QueryResult, at: usize) -> Result<Self, sea_orm::DbErr> {
                 let mut places = at..;
                 let mut next = || places.next().unwrap_or_default();
-                Ok(Self { $($column: row.try_get_by_index(next())?),+ })
+                Ok(Self { $($column: $crate::store::backend::value_at(row, next())?),+ })
             }
         }
     };

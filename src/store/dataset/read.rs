@@ -11,7 +11,9 @@ use timestore_entity::retention_policy::Model as RetentionPolicy;
 
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
-use crate::store::backend::{ByPlace, Column, Others, Sql, columns_of, for_update, in_relation, relations};
+use crate::store::backend::{
+    ByPlace, Column, Others, Sql, columns_of, for_update, in_relation, relations, value_at,
+};
 use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
 use crate::store::{Fault, Page, Result, Rows, StorageTargetRef, Store};
@@ -55,7 +57,7 @@ pub(super) async fn state_lock_in_txn(
 
 /// A row of an outer join, whose first column is the id of the dataset; none where it was not joined.
 fn joined<M: ByPlace>(row: &QueryResult, at: usize) -> Result<Option<M>, DbErr> {
-    let is_there = row.try_get_by_index::<Option<DatasetId>>(at)?.is_some();
+    let is_there = value_at::<Option<DatasetId>>(row, at)?.is_some();
     is_there.then(|| M::read(row, at)).transpose()
 }
 
@@ -112,7 +114,7 @@ impl Store {
         };
         let rows = sql.rows(&self.reader, text).await?;
         if let Some(row) = rows.first() {
-            self.targets.see(row.try_get_by_index(revision_at)?);
+            self.targets.see(value_at(row, revision_at)?);
         }
         rows.iter().map(state).collect()
     }

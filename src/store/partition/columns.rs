@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use timestore_entity::ids::PartitionId;
 use timestore_entity::partition::Model as Partition;
 
-use crate::store::backend::ByPlace;
+use crate::store::backend::{ByPlace, value_at};
 
 /// The columns that are JSON. What is not read is null in the row, or an empty list of nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,12 +38,15 @@ impl PartitionColumns {
 
     /// What to select of `child`.
     pub(in crate::store) fn select(self) -> String {
-        let column = |name: &&str| match self.reads(name) {
-            true => format!("child.{name}"),
-            false => format!("null as {name}"),
-        };
-        let columns: Vec<String> = Partition::COLUMNS.iter().map(column).collect();
-        columns.join(", ")
+        let mut columns = String::with_capacity(Partition::COLUMNS.len() * 24);
+        for name in Partition::COLUMNS {
+            if !columns.is_empty() {
+                columns.push_str(", ");
+            }
+            columns.push_str(if self.reads(name) { "child." } else { "null as " });
+            columns.push_str(name);
+        }
+        columns
     }
 
     fn reads(self, column: &str) -> bool {
@@ -81,33 +84,33 @@ impl ByPlace for Partition {
 
     fn read(row: &QueryResult, at: usize) -> Result<Self, DbErr> {
         Ok(Self {
-            dataset_id: row.try_get_by_index(at)?,
-            id: row.try_get_by_index(at + 1)?,
-            storage_target_id: row.try_get_by_index(at + 2)?,
-            file_path: row.try_get_by_index(at + 3)?,
-            file_format: row.try_get_by_index(at + 4)?,
-            file_size_bytes: row.try_get_by_index(at + 5)?,
-            row_count: row.try_get_by_index(at + 6)?,
-            start_time: row.try_get_by_index(at + 7)?,
-            end_time: row.try_get_by_index(at + 8)?,
-            span_class: row.try_get_by_index(at + 9)?,
-            checksum: row.try_get_by_index(at + 10)?,
-            ingestion_signature: row.try_get_by_index(at + 11)?,
-            schema_version: row.try_get_by_index(at + 12)?,
-            added_version: row.try_get_by_index(at + 13)?,
-            removed_version: row.try_get_by_index(at + 14)?,
+            dataset_id: value_at(row, at)?,
+            id: value_at(row, at + 1)?,
+            storage_target_id: value_at(row, at + 2)?,
+            file_path: value_at(row, at + 3)?,
+            file_format: value_at(row, at + 4)?,
+            file_size_bytes: value_at(row, at + 5)?,
+            row_count: value_at(row, at + 6)?,
+            start_time: value_at(row, at + 7)?,
+            end_time: value_at(row, at + 8)?,
+            span_class: value_at(row, at + 9)?,
+            checksum: value_at(row, at + 10)?,
+            ingestion_signature: value_at(row, at + 11)?,
+            schema_version: value_at(row, at + 12)?,
+            added_version: value_at(row, at + 13)?,
+            removed_version: value_at(row, at + 14)?,
             // What is not read is null.
-            partition_key: row.try_get_by_index::<Option<Json>>(at + 15)?.unwrap_or_default(),
-            column_statistics: row.try_get_by_index(at + 16)?,
-            bloom_filters: row.try_get_by_index(at + 17)?,
-            metadata: row.try_get_by_index::<Option<Json>>(at + 18)?.unwrap_or_default(),
+            partition_key: value_at::<Option<Json>>(row, at + 15)?.unwrap_or_default(),
+            column_statistics: value_at(row, at + 16)?,
+            bloom_filters: value_at(row, at + 17)?,
+            metadata: value_at::<Option<Json>>(row, at + 18)?.unwrap_or_default(),
         })
     }
 }
 
 /// Reads a file from a row that has its columns from `at` on; none where an outer join found no file.
 pub(in crate::store) fn read(row: &QueryResult, at: usize) -> Result<Option<Partition>, DbErr> {
-    match row.try_get_by_index::<Option<PartitionId>>(at + 1)? {
+    match value_at::<Option<PartitionId>>(row, at + 1)? {
         Some(_) => Partition::read(row, at).map(Some),
         None => Ok(None),
     }

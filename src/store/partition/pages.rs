@@ -10,7 +10,7 @@ use timestore_entity::partition::Model as Partition;
 
 use super::columns::{self, PartitionColumns};
 use super::{PartitionFilter, PartitionPosition, PartitionQuery};
-use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each, text_among};
+use crate::store::backend::{FirstOfEach, Relation, Sql, first_of_each, text_among, value_at};
 use crate::store::keyed::{group, in_order};
 use crate::store::manifest::ManifestKey;
 use crate::store::visible::{ByManifest, Scope, expired, parents, position};
@@ -119,11 +119,11 @@ impl Store {
             };
             let text = first_of_each(&sql, &select);
             for row in sql.rows(&self.reader, text).await? {
-                let version = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-                if row.try_get_by_index(2)? {
+                let version = (value_at(&row, 0)?, value_at(&row, 1)?);
+                if value_at(&row, 2)? {
                     found.expired = Some(version);
                 }
-                found.span_classes |= row.try_get_by_index::<i64>(3)?;
+                found.span_classes |= value_at::<i64>(&row, 3)?;
                 // A version may have no such file.
                 if let Some(file) = columns::read(&row, 4)? {
                     found.files.entry(version).or_default().push(file);
@@ -153,7 +153,7 @@ pub(in crate::store) async fn by_manifest(
 ) -> Result<Vec<(i32, Partition)>> {
     let mut files = Vec::new();
     for row in sql.rows(connection, text).await? {
-        let version = row.try_get_by_index(0)?;
+        let version = value_at(&row, 0)?;
         files.extend(columns::read(&row, 1)?.map(|file| (version, file)));
     }
     Ok(files)
