@@ -20,10 +20,13 @@ use super::scalar::{BigInt, DateTime, Duration, Json};
 #[derive(Debug, Default)]
 pub struct InputTypes(HashMap<String, Input>);
 
+/// Whether a value is one of a scalar.
+type IsValid = fn(&ConstValue) -> bool;
+
 /// A type.
 #[derive(Debug)]
 enum Input {
-    Scalar(fn(&ConstValue) -> bool),
+    Scalar(IsValid),
     Enum(HashSet<String>),
     Object {
         fields: HashMap<String, Field>,
@@ -44,36 +47,28 @@ impl InputTypes {
         let definitions = parse_schema(sdl)
             .map(|document| document.definitions)
             .unwrap_or_default();
-        let mut types = HashMap::from([
-            (
-                "ID".to_owned(),
-                Input::Scalar(|value| matches!(value, ConstValue::String(_))),
-            ),
-            (
-                "String".to_owned(),
-                Input::Scalar(|value| matches!(value, ConstValue::String(_))),
-            ),
-            (
-                "Boolean".to_owned(),
-                Input::Scalar(|value| matches!(value, ConstValue::Boolean(_))),
-            ),
-            (
-                "Int".to_owned(),
-                Input::Scalar(|value| <i32 as ScalarType>::parse(value.clone()).is_ok()),
-            ),
-        ]);
-        let known: [(_, fn(&ConstValue) -> bool); 4] = [
+        let is_text: IsValid = |value| matches!(value, ConstValue::String(_));
+        let scalars: [(_, IsValid); 8] = [
+            (async_graphql::ID::type_name(), is_text),
+            (String::type_name(), is_text),
+            (bool::type_name(), <bool as ScalarType>::is_valid),
+            (i32::type_name(), |value| {
+                <i32 as ScalarType>::parse(value.clone()).is_ok()
+            }),
             (BigInt::type_name(), BigInt::is_valid),
             (DateTime::type_name(), DateTime::is_valid),
             (Duration::type_name(), Duration::is_valid),
             (Json::type_name(), Json::is_valid),
         ];
-        types.extend(known.map(|(name, is_valid)| (name.into_owned(), Input::Scalar(is_valid))));
+        let scalars = scalars.map(|(name, is_valid)| (name.into_owned(), Input::Scalar(is_valid)));
+        let mut types = HashMap::from(scalars);
         for definition in definitions {
-            if let TypeSystemDefinition::Type(definition) = definition
-                && let Some(input) = input(definition.node.kind, &definition.node.directives)
-            {
-                types.insert(definition.node.name.node.to_string(), input);
+            if let TypeSystemDefinition::Type(definition) = definition {
+                let definition = definition.node;
+                let mut directives = definition.directives.iter();
+                let is_one_of = directives.any(|directive| directive.node.name.node == "oneOf");
+                let input = input(definition.kind, is_one_of);
+                types.extend(input.map(|input| (definition.name.node.to_string(), input)));
             }
         }
         Self(types)
@@ -131,10 +126,7 @@ impl InputTypes {
     }
 }
 
-fn input(
-    kind: TypeKind,
-    directives: &[async_graphql::Positioned<async_graphql::parser::types::ConstDirective>],
-) -> Option<Input> {
+fn input(kind: TypeKind, is_one_of: bool) -> Option<Input> {
     match kind {
         TypeKind::Enum(values) => {
             let values = values
@@ -152,9 +144,7 @@ fn input(
             });
             Some(Input::Object {
                 fields: fields.collect(),
-                is_one_of: directives
-                    .iter()
-                    .any(|directive| directive.node.name.node == "oneOf"),
+                is_one_of,
             })
         }
         _ => None,

@@ -12,16 +12,19 @@ pub(in crate::store) trait ByPlace: Sized {
     fn read(row: &QueryResult, at: usize) -> Result<Self, DbErr>;
 }
 
-/// The columns of `M`, to be selected from `alias`.
+/// The columns of `M`, to be selected from `alias`. An object of free metadata, which is empty more often than not, is null where it is.
 pub(in crate::store) fn columns_of<M: ByPlace>(alias: &str) -> String {
     let mut columns = String::with_capacity(M::COLUMNS.len() * 24);
     for column in M::COLUMNS {
         if !columns.is_empty() {
             columns.push_str(", ");
         }
+        let is_free = matches!(*column, "metadata" | "summary");
+        columns.push_str(if is_free { "nullif(" } else { "" });
         columns.push_str(alias);
         columns.push('.');
         columns.push_str(column);
+        columns.push_str(if is_free { ", '{}')" } else { "" });
     }
     columns
 }

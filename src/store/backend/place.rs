@@ -6,7 +6,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sqlx::postgres::PgValueFormat;
 use sea_orm::sqlx::{Row, ValueRef};
 use sea_orm::{DbErr, QueryResult, TryGetable};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use timestore_entity::Timestamp;
 use timestore_entity::enums::{
     CompatibilityMode, DatasetStatus, FileFormat, ManifestOperation, RetentionMode, StorageKind,
@@ -90,6 +90,11 @@ impl Place for Json {
             [1, json @ ..] => serde_json::from_slice(json).ok(),
             _ => None,
         }
+    }
+
+    /// An empty object: no column has null for a document that must be there.
+    fn null() -> Option<Self> {
+        Some(Self::Object(Map::new()))
     }
 }
 

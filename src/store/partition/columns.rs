@@ -103,7 +103,7 @@ impl ByPlace for Partition {
             partition_key: value_at::<Option<Json>>(row, at + 15)?.unwrap_or_default(),
             column_statistics: value_at(row, at + 16)?,
             bloom_filters: value_at(row, at + 17)?,
-            metadata: value_at::<Option<Json>>(row, at + 18)?.unwrap_or_default(),
+            metadata: value_at(row, at + 18)?,
         })
     }
 }
