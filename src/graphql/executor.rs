@@ -1,12 +1,12 @@
 //! Executes requests, whatever they came by: limits first, then batches and codes of errors.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Data, Request, Response, ServerError, Value};
+use async_graphql::{Data, Request, Response, ServerError, Value, Variables};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
@@ -45,9 +45,8 @@ pub struct Execution {
 #[derive(Clone)]
 pub struct Executor {
     schema: Schema,
-    /// The same graph, for documents that need not be validated.
-    trusting: Schema,
-    input_types: Arc<InputTypes>,
+    /// The same graph, for documents that need not be validated; made once there are some.
+    trusting: Arc<OnceLock<Trusting>>,
     store: Option<Store>,
     versions: Versions,
     /// The documents that were parsed before.
@@ -73,8 +72,7 @@ impl Executor {
         let metrics = metrics.unwrap_or_default();
         Self {
             versions: schema.data().cloned().unwrap_or_default(),
-            trusting: trusting(&schema),
-            input_types: Arc::new(InputTypes::of(&schema.sdl())),
+            trusting: Arc::default(),
             schema,
             store,
             parsed: ParsedDocuments::new(metrics.cache("parsed_documents")),
@@ -130,11 +128,7 @@ impl Executor {
     async fn answer(&self, request: Request, mut admitted: Admitted) -> Response {
         let wide = numbers::wide_integers(&request.variables);
         let parsed = parsed(&request);
-        let is_valid = parsed
-            .as_ref()
-            .is_some_and(|parsed| parsed.is_valid_for(&self.input_types, &request.variables));
-        let schema = if is_valid { &self.trusting } else { &self.schema };
-        let schema = schema.clone();
+        let schema = self.schema_for(parsed.as_deref(), &request.variables).clone();
         let executed = match self.catalog(&request, &admitted).await {
             Ok(Some(store)) => {
                 let loaders = Loaders::new(store.clone(), self.versions.clone());
@@ -160,6 +154,18 @@ impl Executor {
             .iter_mut()
             .for_each(|error| locate_integer(error, &wide));
         admitted.classified(response)
+    }
+
+    /// The graph that executes a document with these variables: the one that validates it, unless it is surely valid.
+    fn schema_for(&self, parsed: Option<&Parsed>, variables: &Variables) -> &Schema {
+        let Some(parsed) = parsed.filter(|parsed| parsed.is_valid()) else {
+            return &self.schema;
+        };
+        let trusting = self.trusting.get_or_init(|| Trusting::new(&self.schema));
+        match parsed.fits(&trusting.input_types, variables) {
+            true => &trusting.schema,
+            false => &self.schema,
+        }
     }
 
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
@@ -243,6 +249,21 @@ impl Executor {
         let store = self.store.clone()?;
         let store = store.as_seen_by(admitted.requester.clone());
         Some(Loaders::new(store, self.versions.clone()))
+    }
+}
+
+/// What executes documents that were found valid before.
+struct Trusting {
+    schema: Schema,
+    input_types: InputTypes,
+}
+
+impl Trusting {
+    fn new(schema: &Schema) -> Self {
+        Self {
+            input_types: InputTypes::of(&schema.sdl()),
+            schema: trusting(schema),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Parsed {
     pub merges: bool,
     /// The variables that it uses within lists and objects.
     within: HashSet<Name>,
-    /// Whether it was found valid before. Never said of one that has several operations, each with variables of its own.
+    /// Whether it was found valid before.
     is_valid: AtomicBool,
 }
 
@@ -44,11 +44,14 @@ impl Parsed {
         }
     }
 
-    /// Whether the document is surely valid for these values of its variables.
-    pub fn is_valid_for(&self, types: &InputTypes, variables: &Variables) -> bool {
-        let operation = self
-            .only_operation()
-            .filter(|_| self.is_valid.load(Ordering::Relaxed));
+    /// Whether the document was found valid before.
+    pub fn is_valid(&self) -> bool {
+        self.is_valid.load(Ordering::Relaxed)
+    }
+
+    /// Whether what is valid with some values of its variables surely is with these.
+    pub fn fits(&self, types: &InputTypes, variables: &Variables) -> bool {
+        let operation = self.only_operation();
         operation.is_some_and(|operation| types.fit(operation, &self.within, variables))
     }
 

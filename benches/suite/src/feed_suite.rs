@@ -60,6 +60,8 @@ fn measure(options: &Options, prepared: &Prepared, gateway: &Server, round: u64)
     let subscribers = (0..SUBSCRIBERS)
         .map(|_| subscribe(gateway.address, total))
         .collect::<Result<Vec<_>>>()?;
+    // A subscription begins after its headers have been sent: nothing is published before all have.
+    thread::sleep(Duration::from_secs(1));
     let counters = || [gateway.cpu(), prepared.cluster.cpu(), crate::cpu::of_self()];
     let before = counters();
     let began = Instant::now();

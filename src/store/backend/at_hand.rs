@@ -159,3 +159,40 @@ fn not_acquired(error: Error) -> DbErr {
         error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use sea_orm::DbBackend;
+    use sea_orm::sqlx::Sqlite;
+    use sea_orm::sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    fn statement(text: &str) -> Statement {
+        Statement::from_string(DbBackend::Sqlite, text)
+    }
+
+    #[tokio::test]
+    async fn half_of_a_pool_is_left_to_others() {
+        let options = SqlitePoolOptions::new().max_connections(4);
+        let pool = options.connect("sqlite::memory:").await.unwrap();
+        let at_hand = AtHand::<Sqlite>::new(pool.clone(), Vec::new());
+        for _ in 0..3 {
+            let reads = (0..20).map(|_| at_hand.all(statement("select 7 as number")));
+            for rows in join_all(reads).await {
+                assert_eq!(rows.unwrap()[0].try_get_by_index::<i64>(0), Ok(7));
+            }
+            assert!((1..=2).contains(&at_hand.idle()), "{} at hand", at_hand.idle());
+            drop((pool.acquire().await.unwrap(), pool.acquire().await.unwrap()));
+        }
+        // One that has failed is not kept.
+        let before = at_hand.idle();
+        assert!(at_hand.all(statement("select nothing")).await.is_err());
+        assert_eq!(at_hand.idle(), before - 1);
+        at_hand.let_go();
+        pool.close().await;
+        let refused = at_hand.all(statement("select 7")).await;
+        assert!(matches!(refused, Err(DbErr::ConnectionAcquire(_))));
+    }
+}
