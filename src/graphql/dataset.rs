@@ -14,8 +14,8 @@ use super::enums::{CompatibilityMode, DatasetStatus, FileFormat};
 use super::error::Result;
 use super::id::GlobalId;
 use super::keys::{
-    HeadOf, ManifestByKey, ManifestByRef, ManifestOfSeen, RetentionPolicyOf, SchemaVersionOfSeen,
-    StorageTargetById, WatermarksOf,
+    HeadOf, ManifestByRef, ManifestOfSeen, RetentionPolicyOf, SchemaVersionOfSeen, StorageTargetById,
+    WatermarksOf,
 };
 use super::manifest::Manifest;
 use super::pages::{Asked, Manifests, SchemaVersions, Snapshots};
@@ -113,7 +113,7 @@ fn newest_schema_version(head: &Head) -> Option<SchemaVersionOfSeen> {
 /// The newest version, if there is one.
 fn newest_manifest(head: &Head) -> Option<ManifestOfSeen> {
     let key = (head.dataset_id, head.latest_version);
-    (head.latest_version > 0).then(|| ManifestOfSeen(key, head.into()))
+    (head.latest_version > 0).then(|| ManifestOfSeen(key, Some(head.into())))
 }
 
 impl Plain for Dataset {
@@ -315,17 +315,10 @@ impl Dataset {
                 Some(newest) => ctx.loaders().load(newest).await?,
                 None => None,
             },
-            Some(ManifestRef::Version(version)) => match self.standing() {
-                Some(standing) => {
-                    let key = ManifestOfSeen((self.model.id, version), standing);
-                    ctx.loaders().load(key).await?
-                }
-                None => {
-                    ctx.loaders()
-                        .load(ManifestByKey((self.model.id, version)))
-                        .await?
-                }
-            },
+            Some(ManifestRef::Version(version)) => {
+                let key = ManifestOfSeen((self.model.id, version), self.standing());
+                ctx.loaders().load(key).await?
+            }
             Some(ManifestRef::Snapshot(name)) if !is_text(&name) => None,
             Some(by) => ctx.loaders().load(ManifestByRef((self.model.id, by))).await?,
         };

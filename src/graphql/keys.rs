@@ -111,9 +111,9 @@ keys! {
     ApiTokenById(ApiTokenId) => Arc<ApiToken> = api_tokens_by_id, object;
 }
 
-/// A version of a dataset that the caller is known to see, and where the dataset stands.
+/// A version of a dataset that the caller is known to see, and where the dataset stands, where that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ManifestOfSeen(pub ManifestKey, pub Standing);
+pub struct ManifestOfSeen(pub ManifestKey, pub Option<Standing>);
 
 impl Key for ManifestOfSeen {
     type Value = Arc<Manifest>;
@@ -123,18 +123,20 @@ impl Key for ManifestOfSeen {
         let asked: Vec<ManifestKey> = asked.into_iter().collect();
         let found = store.manifests_by_key(&asked).await?;
         let found = keys.into_iter().filter_map(|key| {
-            let manifest = Manifest::at(found.get(&key.0)?.clone(), Some(key.1));
+            let manifest = Manifest::at(found.get(&key.0)?.clone(), key.1);
             Some((key, Arc::new(manifest)))
         });
         Ok(found.collect())
     }
 
     fn kept(&self, versions: &Versions) -> Option<Self::Value> {
-        versions.get(&Lasting::Manifest(self.0, self.1))
+        versions.get(&Lasting::Manifest(self.0, self.1?))
     }
 
     fn keep(&self, versions: &Versions, manifest: &Self::Value) {
-        versions.keep(Lasting::Manifest(self.0, self.1), manifest.clone());
+        if let Some(standing) = self.1 {
+            versions.keep(Lasting::Manifest(self.0, standing), manifest.clone());
+        }
     }
 }
 

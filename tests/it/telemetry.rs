@@ -90,7 +90,7 @@ async fn a_request_is_a_trace_from_its_caller_to_its_statements() {
         .iter()
         .map(|statement| statement.text("name"))
         .collect();
-    // The second is a batch, which is a task of its own.
+    // The second is a batch.
     assert_eq!(names, ["select datasets", "select storage_targets"], "{ours:#?}");
     assert!(statements[0].attribute("db.query.text").unwrap().contains("$1"));
     assert_eq!(statements[0].attribute("db.system.name"), Some("postgresql"));

@@ -65,12 +65,12 @@ impl<'p, T: Plain + Sync> Plan<'p, T> {
         let fields = self
             .fields
             .iter()
-            .filter(|planned| planned.step.is_some() == is_written);
-        let items: Vec<_> = fields.map(|planned| planned.field.clone()).collect();
-        let of = |field: Positioned<Field>| Positioned::new(Selection::Field(field.clone()), field.pos);
-        (!items.is_empty()).then(|| SelectionSet {
-            items: items.into_iter().map(of).collect(),
-        })
+            .filter(|planned| planned.step.is_some() == is_written)
+            .map(|planned| planned.field);
+        let items: Vec<_> = fields
+            .map(|field| Positioned::new(Selection::Field(field.clone()), field.pos))
+            .collect();
+        (!items.is_empty()).then_some(SelectionSet { items })
     }
 
     /// The keys, in the order of the selection.

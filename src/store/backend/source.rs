@@ -12,12 +12,12 @@ use super::pools::Observer;
 #[derive(Clone)]
 pub(in crate::store) struct Source {
     pool: DatabaseConnection,
-    at_hand: Connections,
+    at_hand: Kept,
 }
 
 /// Connections at hand, where there is a pool.
 #[derive(Clone)]
-enum Connections {
+enum Kept {
     Postgres(Arc<AtHand<Postgres>>),
     Sqlite(Arc<AtHand<Sqlite>>),
     None,
@@ -29,13 +29,13 @@ impl Source {
         let at_hand = match pool.inner {
             DatabaseConnectionType::SqlxPostgresPoolConnection(_) => {
                 let pool = pool.get_postgres_connection_pool().clone();
-                Connections::Postgres(Arc::new(AtHand::new(pool, observers)))
+                Kept::Postgres(Arc::new(AtHand::new(pool, observers)))
             }
             DatabaseConnectionType::SqlxSqlitePoolConnection(_) => {
                 let pool = pool.get_sqlite_connection_pool().clone();
-                Connections::Sqlite(Arc::new(AtHand::new(pool, observers)))
+                Kept::Sqlite(Arc::new(AtHand::new(pool, observers)))
             }
-            _ => Connections::None,
+            _ => Kept::None,
         };
         Self { pool, at_hand }
     }
@@ -48,27 +48,27 @@ impl Source {
     /// The rows that a statement answers with.
     pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.at_hand {
-            Connections::Postgres(at_hand) => at_hand.all(statement).await,
-            Connections::Sqlite(at_hand) => at_hand.all(statement).await,
-            Connections::None => self.pool.query_all_raw(statement).await,
+            Kept::Postgres(at_hand) => at_hand.all(statement).await,
+            Kept::Sqlite(at_hand) => at_hand.all(statement).await,
+            Kept::None => self.pool.query_all_raw(statement).await,
         }
     }
 
     /// How many connections are at hand, and not in use.
     pub(super) fn idle(&self) -> usize {
         match &self.at_hand {
-            Connections::Postgres(at_hand) => at_hand.idle(),
-            Connections::Sqlite(at_hand) => at_hand.idle(),
-            Connections::None => 0,
+            Kept::Postgres(at_hand) => at_hand.idle(),
+            Kept::Sqlite(at_hand) => at_hand.idle(),
+            Kept::None => 0,
         }
     }
 
     /// Gives the connections at hand back to the pool, for good, so that it can be closed.
     pub(in crate::store) fn let_go(&self) {
         match &self.at_hand {
-            Connections::Postgres(at_hand) => at_hand.let_go(),
-            Connections::Sqlite(at_hand) => at_hand.let_go(),
-            Connections::None => {}
+            Kept::Postgres(at_hand) => at_hand.let_go(),
+            Kept::Sqlite(at_hand) => at_hand.let_go(),
+            Kept::None => {}
         }
     }
 }
