@@ -12,7 +12,7 @@ use crate::halt::Halt;
 use crate::lifecycle::{Lifecycle, Report};
 use crate::storage::Environment;
 use crate::store::clock::SystemClock;
-use crate::store::dataset::DatasetFilter;
+use crate::store::dataset::{DatasetFilter, DatasetParts};
 use crate::store::file_removal::{FileRemovalFilter, FileRemovalState};
 use crate::store::retention::RetentionPreview;
 use crate::store::{DatasetRef, Page, Store};
@@ -147,7 +147,7 @@ async fn dry_run(store: &Store, only: Option<&DatasetRef>) -> anyhow::Result<()>
     let mut page = Page::first(100, None);
     loop {
         let mut datasets = store
-            .dataset_page(&DatasetFilter::default(), false, &page)
+            .dataset_page(&DatasetFilter::default(), false, &page, DatasetParts::USUAL)
             .await?
             .map(|state| state.dataset);
         page.after = datasets.rows.last().map(|dataset| dataset.slug.clone());

@@ -11,7 +11,7 @@ use timestore_entity::dataset::Model as Dataset;
 use crate::model::check::Check;
 use crate::model::duration::IsoDuration;
 use crate::storage::Environment;
-use crate::store::dataset::DatasetFilter;
+use crate::store::dataset::{DatasetFilter, DatasetParts};
 use crate::store::doctor::Flaw;
 use crate::store::{Clock, Page, Result, Store};
 
@@ -75,7 +75,10 @@ impl Doctor<'_> {
         let mut page = Page::first(PAGE, None);
         let mut count = 0;
         loop {
-            let datasets = self.store.dataset_page(&filter, false, &page).await?;
+            let datasets = self
+                .store
+                .dataset_page(&filter, false, &page, DatasetParts::USUAL)
+                .await?;
             let datasets = datasets.map(|state| state.dataset);
             for dataset in &datasets.rows {
                 self.dataset(dataset, report).await?;

@@ -27,12 +27,13 @@ use super::retention_policy::{EffectiveRetentionPolicy, RetentionPolicy};
 use super::retention_preview::{RetentionPreview, RetentionRulesInput};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
+use super::selected::{Selected, column_of, has_no_arguments};
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
-use super::versions::Standing;
+use super::versions::{Lasting, Standing, Versions};
 use super::watermark::Watermark;
-use crate::store::ManifestRef;
-use crate::store::dataset::DatasetState;
+use crate::store::dataset::{DatasetParts, DatasetState};
+use crate::store::{Columns, ManifestRef};
 
 /// A named series of versions.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +44,14 @@ pub struct Dataset {
     along: Option<Along>,
 }
 
-/// What a dataset was read together with.
+/// What a dataset was read together with, as far as [`Dataset::parts_of`] said.
 #[derive(Clone, Debug, PartialEq)]
 struct Along {
     head: Arc<Head>,
     policy: Option<Arc<RetentionPolicy>>,
+    manifest: Option<Arc<Manifest>>,
+    schema_version: Option<Arc<SchemaVersion>>,
+    parts: DatasetParts,
 }
 
 impl From<Model> for Dataset {
@@ -58,10 +62,14 @@ impl From<Model> for Dataset {
 
 impl From<DatasetState> for Dataset {
     fn from(state: DatasetState) -> Self {
-        let policy = state.policy.map(|policy| Arc::new(policy.into()));
-        let along = |head| Along {
+        let along = |head: Head| Along {
+            policy: state.policy.map(|policy| Arc::new(policy.into())),
+            manifest: state
+                .manifest
+                .map(|model| Arc::new(Manifest::at(model, Some((&head).into())))),
+            schema_version: state.schema_version.map(|model| Arc::new(model.into())),
+            parts: state.parts,
             head: Arc::new(head),
-            policy,
         };
         Self {
             model: state.dataset,
@@ -80,6 +88,68 @@ impl Listed for Dataset {
 }
 
 impl Dataset {
+    /// What is read of datasets for a field that is one.
+    pub fn parts(ctx: &Context<'_>) -> DatasetParts {
+        Self::parts_of(Selected::for_each, ctx)
+    }
+
+    /// What is read of datasets for a field that is a list of them.
+    pub fn parts_of_list(ctx: &Context<'_>) -> DatasetParts {
+        Self::parts_of(Selected::for_each_of_list, ctx)
+    }
+
+    fn parts_of<'a>(
+        for_each: fn(Selected<'a>, &mut dyn FnMut(&'a Field)),
+        ctx: &Context<'a>,
+    ) -> DatasetParts {
+        let mut parts = DatasetParts::FEWEST;
+        for_each(Selected::now(ctx), &mut |field| {
+            parts = parts.or(Self::part_of(field, ctx));
+        });
+        ctx.loaders().versions().without_kept(parts)
+    }
+
+    /// What a field is made of.
+    fn part_of(field: &Field, ctx: &Context<'_>) -> DatasetParts {
+        let mut parts = DatasetParts::FEWEST;
+        let within = Selected::of(field, &ctx.query_env.fragments);
+        let is_newest = || has_no_arguments(field, ctx);
+        match field.name.node.as_str() {
+            "__typename" | "schemaVersions" | "manifests" | "snapshots" | "watermarks" => {}
+            "lastPublishedAt" => parts.head = const { Columns::named::<Head>(&["last_published_at"]) },
+            "totals" => parts.head = Columns::ALL,
+            "defaultStorageTarget" => {
+                parts.dataset = const { Columns::named::<Model>(&["default_storage_target_id"]) };
+            }
+            "retentionPolicy" => {
+                parts.policy = Some(RetentionPolicy::wanted(within));
+            }
+            "schemaVersion" if is_newest() => parts.schema_version = Some(SchemaVersion::wanted(within)),
+            "manifest" if is_newest() => parts.manifest = Some(Manifest::wanted(within)),
+            "schemaVersion" | "manifest" => {}
+            name => match column_of::<Model>(name) {
+                Columns::ALL => parts = DatasetParts::USUAL,
+                column => parts.dataset = column,
+            },
+        }
+        parts
+    }
+
+    /// Remembers the newest versions, where they were read along, for whoever looks them up.
+    pub fn remember_newest(&self, versions: &Versions) {
+        let Some(along) = &self.along else {
+            return;
+        };
+        if let (Some(manifest), Some(columns)) = (&along.manifest, along.parts.manifest) {
+            let what = Lasting::Manifest(manifest.key(), (&*along.head).into(), columns);
+            versions.read_along(what, manifest.clone());
+        }
+        if let (Some(schema_version), Some(columns)) = (&along.schema_version, along.parts.schema_version) {
+            let key = (self.model.id, schema_version.model.version);
+            versions.read_along(Lasting::SchemaVersion(key, columns), schema_version.clone());
+        }
+    }
+
     fn global_id(&self) -> GlobalId {
         GlobalId::Dataset(self.model.id)
     }
@@ -105,15 +175,15 @@ impl Dataset {
 }
 
 /// The newest schema version, if there is one.
-fn newest_schema_version(head: &Head) -> Option<SchemaVersionOfSeen> {
-    (head.latest_schema_version > 0)
-        .then_some(SchemaVersionOfSeen((head.dataset_id, head.latest_schema_version)))
+fn newest_schema_version(head: &Head, columns: Columns) -> Option<SchemaVersionOfSeen> {
+    let key = (head.dataset_id, head.latest_schema_version);
+    (head.latest_schema_version > 0).then_some(SchemaVersionOfSeen(key, columns))
 }
 
 /// The newest version, if there is one.
-fn newest_manifest(head: &Head) -> Option<ManifestOfSeen> {
+fn newest_manifest(head: &Head, columns: Columns) -> Option<ManifestOfSeen> {
     let key = (head.dataset_id, head.latest_version);
-    (head.latest_version > 0).then(|| ManifestOfSeen(key, Some(head.into())))
+    (head.latest_version > 0).then(|| ManifestOfSeen(key, Some(head.into()), columns))
 }
 
 impl Plain for Dataset {
@@ -151,13 +221,15 @@ impl Plain for Dataset {
                 return planner.object(field, |dataset: &Self| dataset.along.as_ref()?.policy.as_deref());
             }
             "schemaVersion" if field.arguments.is_empty() => {
-                return planner.found(field, Missing::IsNull, |dataset: &Self| {
-                    newest_schema_version(&dataset.along.as_ref()?.head)
+                let columns = SchemaVersion::wanted(planner.selected(field));
+                return planner.found(field, Missing::IsNull, move |dataset: &Self| {
+                    newest_schema_version(&dataset.along.as_ref()?.head, columns)
                 });
             }
             "manifest" if field.arguments.is_empty() => {
-                return planner.found(field, Missing::IsNull, |dataset: &Self| {
-                    newest_manifest(&dataset.along.as_ref()?.head)
+                let columns = Manifest::wanted(planner.selected(field));
+                return planner.found(field, Missing::IsNull, move |dataset: &Self| {
+                    newest_manifest(&dataset.along.as_ref()?.head, columns)
                 });
             }
             _ => return None,
@@ -266,9 +338,10 @@ impl Dataset {
         ctx: &Context<'_>,
         #[graphql(desc = "Its number; the newest one when omitted.")] version: Option<i32>,
     ) -> Result<Option<Written<Arc<SchemaVersion>>>> {
+        let columns = SchemaVersion::wanted(Selected::now(ctx));
         let key = match version {
-            Some(version) => Some(SchemaVersionOfSeen((self.model.id, version))),
-            None => newest_schema_version(&*self.head(ctx).await?),
+            Some(version) => Some(SchemaVersionOfSeen((self.model.id, version), columns)),
+            None => newest_schema_version(&*self.head(ctx).await?, columns),
         };
         let Some(key) = key else {
             return Ok(None);
@@ -310,13 +383,14 @@ impl Dataset {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one; the current one when omitted.")] by: Option<ManifestRefInput>,
     ) -> Result<Option<Written<Arc<Manifest>>>> {
+        let columns = Manifest::wanted(Selected::now(ctx));
         let found = match by.map(ManifestRefInput::into_store) {
-            None => match newest_manifest(&*self.head(ctx).await?) {
+            None => match newest_manifest(&*self.head(ctx).await?, columns) {
                 Some(newest) => ctx.loaders().load(newest).await?,
                 None => None,
             },
             Some(ManifestRef::Version(version)) => {
-                let key = ManifestOfSeen((self.model.id, version), self.standing());
+                let key = ManifestOfSeen((self.model.id, version), self.standing(), columns);
                 ctx.loaders().load(key).await?
             }
             Some(ManifestRef::Snapshot(name)) if !is_text(&name) => None,

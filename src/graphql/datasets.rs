@@ -9,7 +9,7 @@ use super::context::ContextExt;
 use super::dataset::Dataset;
 use super::enums::{DatasetOrder, DatasetStatus};
 use super::error::{Error, Result};
-use super::keys::{DatasetById, DatasetBySlug};
+use super::keys::DatasetAsked;
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::reference::{DatasetRefInput, StorageTargetRefInput, is_text};
 use crate::model::naming;
@@ -47,12 +47,16 @@ impl DatasetFilterInput {
     }
 }
 
-/// The dataset with this slug; what cannot be a slug names none.
-pub async fn by_slug(ctx: &Context<'_>, slug: &str) -> Result<Option<Arc<Dataset>>> {
-    match naming::slug(slug) {
-        Ok(slug) => ctx.loaders().load(DatasetBySlug(slug)).await,
-        Err(_) => Ok(None),
-    }
+/// The dataset that `by` names; what can be neither an id nor a slug names none.
+pub async fn named(ctx: &Context<'_>, by: DatasetRef) -> Result<Option<Arc<Dataset>>> {
+    let by = match by {
+        DatasetRef::Slug(slug) => match naming::slug(&slug) {
+            Ok(slug) => DatasetRef::Slug(slug),
+            Err(_) => return Ok(None),
+        },
+        by => by,
+    };
+    ctx.loaders().load(DatasetAsked(by, Dataset::parts(ctx))).await
 }
 
 /// Queries of datasets.
@@ -67,11 +71,7 @@ impl DatasetQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] by: DatasetRefInput,
     ) -> Result<Option<Arc<Dataset>>> {
-        match by.into_store() {
-            DatasetRef::Id(id) => ctx.loaders().load(DatasetById(id)).await,
-            DatasetRef::Slug(slug) => by_slug(ctx, &slug).await,
-            DatasetRef::Unknown(_) => Ok(None),
-        }
+        named(ctx, by.into_store()).await
     }
 
     /// The datasets, by slug. Archived ones are left out unless the filter asks for them.
@@ -97,11 +97,16 @@ impl DatasetQuery {
         .page(&list, MAX_LIMIT)?;
         let filter = filter.unwrap_or_default().into_store()?;
         let descending = order_by.unwrap_or_default() == DatasetOrder::SlugDesc;
+        let parts = Dataset::parts_of_list(ctx);
         let rows = ctx
             .store()
-            .dataset_page(&filter, descending, &page)
-            .await?
-            .map(Into::into);
+            .dataset_page(&filter, descending, &page, parts)
+            .await?;
+        let rows = rows.map(Dataset::from);
+        let versions = ctx.loaders().versions();
+        rows.rows
+            .iter()
+            .for_each(|dataset| dataset.remember_newest(versions));
         Ok(Connection::new(
             list,
             page,

@@ -131,7 +131,7 @@ impl Executor {
         let schema = self.schema_for(parsed.as_deref(), &request.variables).clone();
         let executed = match self.catalog(&request, &admitted).await {
             Ok(Some(store)) => {
-                let loaders = Loaders::new(store.clone(), self.versions.clone());
+                let loaders = Loaders::new(store.clone(), self.versions.for_request());
                 let request = request.data(loaders.clone());
                 let work = Batched::future(loaders, async move { schema.execute(request).await });
                 let executed = self.gate.run(admitted.operation, work).await;
@@ -248,7 +248,7 @@ impl Executor {
     fn loaders(&self, admitted: &Admitted) -> Option<Loaders> {
         let store = self.store.clone()?;
         let store = store.as_seen_by(admitted.requester.clone());
-        Some(Loaders::new(store, self.versions.clone()))
+        Some(Loaders::new(store, self.versions.for_request()))
     }
 }
 

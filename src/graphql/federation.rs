@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::context::ContextExt;
 use super::dataset::Dataset;
-use super::datasets::by_slug;
+use super::datasets::named;
 use super::error::Result;
 use super::manifest::Manifest;
 use super::node::{Node, load};
@@ -16,6 +16,7 @@ use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use super::snapshot::Snapshot;
 use super::storage_target::StorageTarget;
+use crate::store::DatasetRef;
 
 /// Entities by their keys.
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl EntityQuery {
 
     #[graphql(entity)]
     async fn dataset_by_slug(&self, ctx: &Context<'_>, slug: String) -> Result<Option<Arc<Dataset>>> {
-        by_slug(ctx, &slug).await
+        named(ctx, DatasetRef::Slug(slug)).await
     }
 
     #[graphql(entity)]

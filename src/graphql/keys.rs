@@ -1,6 +1,6 @@
 //! What can be looked up in batches: one key type for each batch function of the store.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use timestore_entity::Timestamp;
@@ -26,6 +26,7 @@ use super::storage_target::StorageTarget;
 use super::versions::{Lasting, Standing, Versions};
 use super::watermark::Watermark;
 use crate::model::duration::IsoDuration;
+use crate::store::dataset::DatasetParts;
 use crate::store::diff::DiffKey;
 use crate::store::draft::DraftKey;
 use crate::store::file_removal::FileRemovalKey;
@@ -33,10 +34,10 @@ use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionKey, PartitionPosition};
 use crate::store::schema_version::SchemaVersionKey;
 use crate::store::snapshot::SnapshotKey;
-use crate::store::{self, ManifestRef, Page, Store};
+use crate::store::{self, Columns, DatasetRef, ManifestRef, Page, Store};
 
 macro_rules! keys {
-    ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr $(, as $lasting:path)?;)+) => {$(
+    ($($(#[doc = $doc:expr])* $name:ident($inner:ty) => $value:ty = $method:ident, $wrap:expr;)+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(pub $inner);
@@ -50,16 +51,6 @@ macro_rules! keys {
                 let found = store.$method(&keys).await?;
                 Ok(found.into_iter().map(|(key, model)| (Self(key), wrap(model))).collect())
             }
-
-            $(
-                fn kept(&self, versions: &Versions) -> Option<$value> {
-                    versions.get(&$lasting(self.0.clone()))
-                }
-
-                fn keep(&self, versions: &Versions, value: &$value) {
-                    versions.keep($lasting(self.0.clone()), value.clone());
-                }
-            )?
         }
     )+};
 }
@@ -73,15 +64,10 @@ keys! {
     StorageTargetById(StorageTargetId) => Arc<StorageTarget> = storage_targets_by_id, object;
     /// A dataset.
     DatasetById(DatasetId) => Arc<Dataset> = datasets_by_id, object;
-    /// A dataset, by its slug in lower case.
-    DatasetBySlug(String) => Arc<Dataset> = datasets_by_slug, object;
     /// The head of a dataset.
     HeadOf(DatasetId) => Arc<DatasetHead> = dataset_heads, object;
     /// A schema version of a dataset.
     SchemaVersionByKey(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object;
-    /// The same, where the caller is known to see the dataset: what is remembered takes less time, which would tell others that it is
-    /// there.
-    SchemaVersionOfSeen(SchemaVersionKey) => Arc<SchemaVersion> = schema_versions_by_key, object, as Lasting::SchemaVersion;
     /// A version of a dataset.
     ManifestByKey(ManifestKey) => Arc<Manifest> = manifests_by_key, object;
     /// A version of a dataset, by instant or snapshot.
@@ -111,9 +97,65 @@ keys! {
     ApiTokenById(ApiTokenId) => Arc<ApiToken> = api_tokens_by_id, object;
 }
 
-/// A version of a dataset that the caller is known to see, and where the dataset stands, where that is known.
+/// A dataset that a request asks for, by id or by slug in lower case, and what it reads of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ManifestOfSeen(pub ManifestKey, pub Option<Standing>);
+pub struct DatasetAsked(pub DatasetRef, pub DatasetParts);
+
+impl Key for DatasetAsked {
+    type Value = Arc<Dataset>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let parts = keys.iter().map(|key| key.1).reduce(DatasetParts::or);
+        let Some(parts) = parts else {
+            return Ok(Found::<Self>::default());
+        };
+        let refs: HashSet<&DatasetRef> = keys.iter().map(|key| &key.0).collect();
+        let found = store.datasets_asked(refs, parts).await?;
+        let found = found.into_iter().map(|(by, dataset)| (by, object(dataset)));
+        let found: HashMap<DatasetRef, Self::Value> = found.collect();
+        let found = keys.into_iter().filter_map(|key| {
+            let dataset = found.get(&key.0)?.clone();
+            Some((key, dataset))
+        });
+        Ok(found.collect())
+    }
+
+    fn keep(&self, versions: &Versions, dataset: &Self::Value) {
+        dataset.remember_newest(versions);
+    }
+}
+
+/// A schema version of a dataset that the caller is known to see, and what is read of it: what is remembered takes less time, which
+/// would tell others that it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SchemaVersionOfSeen(pub SchemaVersionKey, pub Columns);
+
+impl Key for SchemaVersionOfSeen {
+    type Value = Arc<SchemaVersion>;
+
+    async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
+        let asked: HashSet<SchemaVersionKey> = keys.iter().map(|key| key.0).collect();
+        let asked: Vec<SchemaVersionKey> = asked.into_iter().collect();
+        let found = store.schema_versions_by_key(&asked).await?;
+        let found = keys.into_iter().filter_map(|key| {
+            let schema_version = found.get(&key.0)?.clone();
+            Some((key, object(schema_version)))
+        });
+        Ok(found.collect())
+    }
+
+    fn kept(&self, versions: &Versions) -> Option<Self::Value> {
+        versions.newest(&Lasting::SchemaVersion(self.0, self.1))
+    }
+
+    fn keep(&self, versions: &Versions, schema_version: &Self::Value) {
+        versions.keep(Lasting::SchemaVersion(self.0, self.1), schema_version.clone());
+    }
+}
+
+/// A version of a dataset that the caller is known to see, where the dataset stands, where that is known, and what is read of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ManifestOfSeen(pub ManifestKey, pub Option<Standing>, pub Columns);
 
 impl Key for ManifestOfSeen {
     type Value = Arc<Manifest>;
@@ -130,12 +172,12 @@ impl Key for ManifestOfSeen {
     }
 
     fn kept(&self, versions: &Versions) -> Option<Self::Value> {
-        versions.get(&Lasting::Manifest(self.0, self.1?))
+        versions.newest(&Lasting::Manifest(self.0, self.1?, self.2))
     }
 
     fn keep(&self, versions: &Versions, manifest: &Self::Value) {
         if let Some(standing) = self.1 {
-            versions.keep(Lasting::Manifest(self.0, standing), manifest.clone());
+            versions.keep(Lasting::Manifest(self.0, standing, self.2), manifest.clone());
         }
     }
 }
@@ -148,7 +190,7 @@ impl Key for DiffCount {
     type Value = Result<u64>;
 
     async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
-        let mut found = Found::<Self>::with_capacity(keys.len());
+        let mut found = Found::<Self>::default();
         for key in keys {
             let count = store.partition_diff_count(&key.0).await;
             found.insert(key, count.map_err(Error::from));
@@ -165,7 +207,7 @@ impl Key for DiffPage {
     type Value = Result<Arc<FilePage>>;
 
     async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
-        let mut found = Found::<Self>::with_capacity(keys.len());
+        let mut found = Found::<Self>::default();
         for key in keys {
             let rows = store.partition_diff_page(&key.0, &key.1).await;
             found.insert(
@@ -195,7 +237,7 @@ impl Key for CoverageOf {
     type Value = Result<Arc<Coverage>>;
 
     async fn load(store: &Store, keys: Vec<Self>) -> store::Result<Found<Self>> {
-        let mut found = Found::<Self>::with_capacity(keys.len());
+        let mut found = Found::<Self>::default();
         for key in keys {
             let coverage = store
                 .coverage(key.manifest, key.window, key.bucket, key.tolerance)

@@ -13,6 +13,7 @@ use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
@@ -39,7 +40,10 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
 }
 
 /// What was found of what was looked up.
-pub type Found<K> = HashMap<K, <K as Key>::Value>;
+pub type Found<K> = HashMap<K, <K as Key>::Value, RandomState>;
+
+/// What is looked up at once.
+pub type Keys<K> = HashSet<K, RandomState>;
 
 /// The answer to a batch, for everyone who waits for it.
 type Answer<K> = Shared<BoxFuture<'static, Result<Arc<Found<K>>>>>;
@@ -70,6 +74,11 @@ impl Loaders {
         &self.0.store
     }
 
+    /// What is remembered of versions.
+    pub fn versions(&self) -> &Versions {
+        &self.0.versions
+    }
+
     /// What `key` names, if there is such a thing.
     pub async fn load<K: Key>(&self, key: K) -> Result<Option<K::Value>> {
         if let Some(kept) = key.kept(&self.0.versions) {
@@ -82,8 +91,8 @@ impl Loaders {
     }
 
     /// What these keys name, as far as there is such a thing.
-    pub async fn load_all<K: Key>(&self, mut keys: HashSet<K>) -> Result<Found<K>> {
-        let mut found = Found::<K>::with_capacity(keys.len());
+    pub async fn load_all<K: Key>(&self, mut keys: Keys<K>) -> Result<Found<K>> {
+        let mut found = Found::<K>::with_capacity_and_hasher(keys.len(), RandomState::default());
         keys.retain(|key| match key.kept(&self.0.versions) {
             Some(kept) => {
                 found.insert(key.clone(), kept);
@@ -110,7 +119,7 @@ impl Loaders {
     }
 
     /// What these keys name, where the catalog itself says that all are there.
-    pub async fn expect_all<K: Key>(&self, keys: HashSet<K>) -> Result<Found<K>> {
+    pub async fn expect_all<K: Key>(&self, keys: Keys<K>) -> Result<Found<K>> {
         let expected = keys.len();
         let found = self.load_all(keys).await?;
         match found.len() == expected {
@@ -154,7 +163,7 @@ fn missing<K: Key>() -> Error {
 
 /// A batch that still takes keys.
 struct Batch<K: Key> {
-    keys: HashSet<K>,
+    keys: Keys<K>,
     sender: oneshot::Sender<Result<Arc<Found<K>>>>,
     answer: Answer<K>,
 }
@@ -168,7 +177,7 @@ impl<K: Key> Batch<K> {
                 .unwrap_or_else(|_| Err(Error::internal("a batch was not answered")))
         };
         Self {
-            keys: HashSet::new(),
+            keys: Keys::default(),
             sender,
             answer: answer.boxed().shared(),
         }

@@ -22,7 +22,9 @@ use super::predicate::{ColumnPredicateInput, FileChoice, KeyPredicateInput};
 use super::reference::TimeWindow;
 use super::scalar::{BigInt, DateTime, Duration, Json};
 use super::schema_version::SchemaVersion;
+use super::selected::{Selected, column_of};
 use super::versions::Standing;
+use crate::store::Columns;
 use crate::store::diff::Side;
 use crate::store::manifest::ManifestKey;
 
@@ -58,6 +60,23 @@ impl Manifest {
 
     fn global_id(&self) -> GlobalId {
         GlobalId::Manifest(self.model.dataset_id, self.model.version)
+    }
+
+    /// The columns that what is selected of it is made of.
+    pub fn wanted(selected: Selected<'_>) -> Columns {
+        selected.columns::<Model>(Self::columns_of)
+    }
+
+    /// The columns that a field is made of.
+    fn columns_of(field: &str) -> Columns {
+        match field {
+            "__typename" | "id" | "dataset" | "status" | "partitions" | "coverage" => {
+                const { Columns::named::<Model>(&[]) }
+            }
+            "addedPartitions" => const { Columns::named::<Model>(&["added_count"]) },
+            "removedPartitions" => const { Columns::named::<Model>(&["removed_count"]) },
+            field => column_of::<Model>(field),
+        }
     }
 
     /// Its key.

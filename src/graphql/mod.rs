@@ -20,6 +20,7 @@ pub mod plain;
 pub mod prepare;
 pub mod rate;
 pub mod reading;
+pub mod selected;
 mod session;
 mod turns;
 pub mod unique;

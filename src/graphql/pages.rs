@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use timestore_entity::ids::DatasetId;
+use timestore_entity::partition::Model;
 
 use super::loader::{Found, Key};
 use super::manifest::Manifest;
@@ -34,7 +35,7 @@ pub trait Question: Clone + Debug + Eq + Hash + Send + Sync + 'static {
         &self,
         store: &Store,
         parents: &[Self::Parent],
-    ) -> impl Future<Output = store::Result<HashMap<Self::Parent, Self::Answer>>> + Send;
+    ) -> impl Future<Output = store::Result<Answers<Self>>> + Send;
 
     /// What is remembered of the answer from earlier requests.
     fn kept(&self, _: &Versions, _: &Self::Parent) -> Option<Arc<Self::Answer>> {
@@ -44,6 +45,9 @@ pub trait Question: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// Remembers the answer, where it never changes.
     fn keep(&self, _: &Versions, _: &Self::Parent, _: &Arc<Self::Answer>) {}
 }
+
+/// The answers for several parents, who may share one.
+pub type Answers<Q> = HashMap<<Q as Question>::Parent, Arc<<Q as Question>::Answer>>;
 
 /// A question and of what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +80,7 @@ impl<Q: Question> Key for Asked<Q> {
             let answers = question.ask(store, &parents).await?;
             Ok::<_, store::StoreError>((question, answers))
         });
-        let mut found = HashMap::new();
+        let mut found = Found::<Self>::default();
         for (question, answers) in try_join_all(answers).await? {
             found.extend(answers.into_iter().map(|(parent, answer)| {
                 (
@@ -84,7 +88,7 @@ impl<Q: Question> Key for Asked<Q> {
                         parent,
                         question: question.clone(),
                     },
-                    Arc::new(answer),
+                    answer,
                 )
             }));
         }
@@ -117,7 +121,7 @@ macro_rules! standing_lists {
                 &self,
                 store: &Store,
                 parents: &[Self::Parent],
-            ) -> store::Result<HashMap<Self::Parent, Rows<$row>>> {
+            ) -> store::Result<Answers<Self>> {
                 let mut standings: HashMap<$parent, Vec<_>> = HashMap::with_capacity(parents.len());
                 for &(parent, standing) in parents {
                     standings.entry(parent).or_default().push(standing);
@@ -128,7 +132,7 @@ macro_rules! standing_lists {
                     let standings = standings.remove(&parent).unwrap_or_default();
                     let copies = repeat_n(rows, standings.len());
                     found.extend(standings.into_iter().zip(copies).map(|(standing, rows)| {
-                        ((parent, standing), rows.map(|row| $row::at(row, standing)))
+                        ((parent, standing), Arc::new(rows.map(|row| $row::at(row, standing))))
                     }));
                 }
                 Ok(found)
@@ -164,15 +168,11 @@ impl Question for Snapshots {
     type Parent = DatasetId;
     type Answer = Rows<Snapshot>;
 
-    async fn ask(
-        &self,
-        store: &Store,
-        parents: &[DatasetId],
-    ) -> store::Result<HashMap<DatasetId, Rows<Snapshot>>> {
+    async fn ask(&self, store: &Store, parents: &[DatasetId]) -> store::Result<Answers<Self>> {
         let pages = store.snapshot_pages(parents, &self.0).await?;
         Ok(pages
             .into_iter()
-            .map(|(parent, rows)| (parent, rows.map(Into::into)))
+            .map(|(parent, rows)| (parent, Arc::new(rows.map(Into::into))))
             .collect())
     }
 }
@@ -182,13 +182,16 @@ impl Question for Snapshots {
 pub struct FilePage {
     /// The files.
     pub rows: Rows<Partition>,
-    /// How they were written before, where they never change.
-    pub written: Option<Memo>,
+    /// How they were written before.
+    pub written: Memo,
 }
 
 impl From<Rows<Partition>> for FilePage {
     fn from(rows: Rows<Partition>) -> Self {
-        Self { rows, written: None }
+        Self {
+            rows,
+            written: Memo::default(),
+        }
     }
 }
 
@@ -205,21 +208,18 @@ impl Question for Files {
     type Parent = ManifestKey;
     type Answer = FilePage;
 
-    async fn ask(
-        &self,
-        store: &Store,
-        parents: &[ManifestKey],
-    ) -> store::Result<HashMap<ManifestKey, FilePage>> {
+    async fn ask(&self, store: &Store, parents: &[ManifestKey]) -> store::Result<Answers<Self>> {
         let pages = store.partition_pages(parents, &self.query).await?;
-        let columns = self.query.columns;
-        let page = |rows: Rows<_>| FilePage {
-            rows: rows.map(|model| Partition { model, columns }),
-            written: self.is_lasting.then(Memo::default),
+        // Versions that share a page of the store share one here, which is written once for all of them.
+        let mut shared: HashMap<*const Rows<Model>, Arc<FilePage>> = HashMap::new();
+        let page = |(parent, rows): (ManifestKey, Arc<Rows<Model>>)| {
+            let page = shared.entry(Arc::as_ptr(&rows)).or_insert_with(|| {
+                let rows = Arc::unwrap_or_clone(rows);
+                Arc::new(rows.map(Partition::from).into())
+            });
+            (parent, page.clone())
         };
-        Ok(pages
-            .into_iter()
-            .map(|(parent, rows)| (parent, page(rows)))
-            .collect())
+        Ok(pages.into_iter().map(page).collect())
     }
 
     fn kept(&self, versions: &Versions, version: &ManifestKey) -> Option<Arc<FilePage>> {
@@ -247,17 +247,13 @@ impl Question for ChangedFiles {
     type Parent = ManifestKey;
     type Answer = FilePage;
 
-    async fn ask(
-        &self,
-        store: &Store,
-        parents: &[ManifestKey],
-    ) -> store::Result<HashMap<ManifestKey, FilePage>> {
+    async fn ask(&self, store: &Store, parents: &[ManifestKey]) -> store::Result<Answers<Self>> {
         let pages = store
             .partition_pages_changed(parents, self.side, &self.page)
             .await?;
         Ok(pages
             .into_iter()
-            .map(|(parent, rows)| (parent, rows.map(Into::into).into()))
+            .map(|(parent, rows)| (parent, Arc::new(rows.map(Into::into).into())))
             .collect())
     }
 }
@@ -270,11 +266,11 @@ impl Question for Prunings {
     type Parent = ManifestKey;
     type Answer = Pruning;
 
-    async fn ask(
-        &self,
-        store: &Store,
-        parents: &[ManifestKey],
-    ) -> store::Result<HashMap<ManifestKey, Pruning>> {
-        store.partition_prunings(parents, &self.0).await
+    async fn ask(&self, store: &Store, parents: &[ManifestKey]) -> store::Result<Answers<Self>> {
+        let prunings = store.partition_prunings(parents, &self.0).await?;
+        Ok(prunings
+            .into_iter()
+            .map(|(parent, pruning)| (parent, Arc::new(pruning)))
+            .collect())
     }
 }

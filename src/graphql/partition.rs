@@ -1,6 +1,5 @@
 //! Partitions: the files.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
@@ -12,35 +11,37 @@ use super::dataset::Dataset;
 use super::enums::FileFormat;
 use super::error::Result;
 use super::id::GlobalId;
-use super::keys::{DatasetById, ManifestByKey, PartitionByKey, SchemaVersionByKey, StorageTargetById};
+use super::keys::{DatasetById, ManifestByKey, SchemaVersionByKey, StorageTargetById};
 use super::manifest::Manifest;
 use super::plain::json::JsonWriter;
 use super::plain::{Missing, Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Json};
 use super::schema_version::SchemaVersion;
+use super::selected::column_of;
 use super::storage_target::StorageTarget;
 use crate::model::naming::join_uri;
-use crate::store::partition::PartitionColumns;
+use crate::store::Columns;
 
-/// An immutable file of rows.
+/// An immutable file of rows. On a page, it has the columns that the page was [read with](Partition::columns_of).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
     /// The file.
     pub model: Model,
-    /// Which of its columns were read with it.
-    pub columns: PartitionColumns,
 }
 
 impl From<Model> for Partition {
     fn from(model: Model) -> Self {
-        Self {
-            model,
-            columns: PartitionColumns::ALL,
-        }
+        Self { model }
     }
 }
 
 impl Partition {
+    /// The columns that are always read.
+    pub const FEWEST: Columns = Columns::named::<Model>(&[]);
+
+    /// The one column that changes when a later version is published.
+    pub const REMOVED: Columns = Columns::named::<Model>(&["removed_version"]);
+
     fn global_id(&self) -> GlobalId {
         GlobalId::Partition(self.model.dataset_id, self.model.id)
     }
@@ -53,18 +54,16 @@ impl Partition {
         StorageTargetById(self.model.storage_target_id)
     }
 
-    /// The file with all its columns, read now where they were not read with it.
-    async fn whole(
-        &self,
-        ctx: &Context<'_>,
-        has: impl Fn(PartitionColumns) -> bool,
-    ) -> Result<Cow<'_, Model>> {
-        if has(self.columns) {
-            return Ok(Cow::Borrowed(&self.model));
+    /// The columns that a field is made of.
+    pub fn columns_of(field: &str) -> Columns {
+        match field {
+            "__typename" | "dataset" => Self::FEWEST,
+            "storageTarget" => const { Columns::named::<Model>(&["storage_target_id"]) },
+            "uri" => const { Columns::named::<Model>(&["storage_target_id", "file_path"]) },
+            "addedIn" => const { Columns::named::<Model>(&["added_version"]) },
+            "removedIn" => Self::REMOVED,
+            field => column_of::<Model>(field),
         }
-        let key = PartitionByKey((self.model.dataset_id, self.model.id));
-        let whole = ctx.loaders().expect(key).await?;
-        Ok(Cow::Owned(whole.model.clone()))
     }
 }
 
@@ -157,9 +156,8 @@ impl Partition {
     }
 
     /// What all its rows have in common: an object of strings, numbers, booleans or nulls.
-    async fn partition_key(&self, ctx: &Context<'_>) -> Result<Json> {
-        let whole = self.whole(ctx, |read| read.partition_key).await?;
-        Ok(Json(whole.into_owned().partition_key))
+    async fn partition_key(&self) -> Json {
+        Json(self.model.partition_key.clone())
     }
 
     /// The checksum of its bytes, as its publisher computed it.
@@ -168,15 +166,13 @@ impl Partition {
     }
 
     /// What is known about its columns: an object of `{min, max, nullCount, rowCount, distinctCount}` by column.
-    async fn column_statistics(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        let whole = self.whole(ctx, |read| read.statistics).await?;
-        Ok(whole.into_owned().column_statistics.map(Json))
+    async fn column_statistics(&self) -> Option<Json> {
+        self.model.column_statistics.clone().map(Json)
     }
 
     /// Its bloom filters: an object by column.
-    async fn bloom_filters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        let whole = self.whole(ctx, |read| read.statistics).await?;
-        Ok(whole.into_owned().bloom_filters.map(Json))
+    async fn bloom_filters(&self) -> Option<Json> {
+        self.model.bloom_filters.clone().map(Json)
     }
 
     /// What its publisher recognises it by; unique among the files of a version.
@@ -185,9 +181,8 @@ impl Partition {
     }
 
     /// Free metadata, an object.
-    async fn metadata(&self, ctx: &Context<'_>) -> Result<Json> {
-        let whole = self.whole(ctx, |read| read.metadata).await?;
-        Ok(Json(whole.into_owned().metadata))
+    async fn metadata(&self) -> Json {
+        Json(self.model.metadata.clone())
     }
 
     /// The schema version of its rows.

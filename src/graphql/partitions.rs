@@ -22,11 +22,12 @@ use super::partition::Partition;
 use super::plain::{Plain, Planner, Step, Written, WrittenList};
 use super::predicate::FileChoice;
 use super::pruning::Pruning;
+use super::selected::Selected;
 use crate::model::span::{EARLIEST, LATEST};
-use crate::store::Page;
 use crate::store::diff::{DiffKey, Side};
 use crate::store::manifest::ManifestKey;
-use crate::store::partition::{PartitionColumns, PartitionFilter, PartitionPosition, PartitionQuery};
+use crate::store::partition::{PartitionFilter, PartitionPosition, PartitionQuery};
+use crate::store::{Columns, Page};
 
 /// A page of files.
 pub struct PartitionConnection {
@@ -112,29 +113,21 @@ async fn files(
     query: PartitionQuery,
 ) -> Result<Arc<FilePage>> {
     let files = Files {
-        query,
         // Of an earlier version, which a cursor pins, nobody has looked whether it has expired; and one column changes later.
-        is_lasting: version == manifest.key() && !wants(ctx, "removedIn"),
+        is_lasting: version == manifest.key() && !query.columns.has(Partition::REMOVED),
+        query,
     };
     let page = ctx.loaders().load(Asked::new(version, files)).await?;
     Ok(page.unwrap_or_default())
 }
 
-/// Whether a field of the files is asked for.
-fn wants(ctx: &Context<'_>, name: &str) -> bool {
-    let ahead = ctx.look_ahead();
-    [ahead.field("nodes"), ahead.field("edges").field("node")]
-        .iter()
-        .any(|file| file.field(name).exists())
-}
-
 /// The columns that the fields of the files are made of, as far as they are asked for.
-fn wanted_columns(ctx: &Context<'_>) -> PartitionColumns {
-    PartitionColumns {
-        partition_key: wants(ctx, "partitionKey"),
-        statistics: wants(ctx, "columnStatistics") || wants(ctx, "bloomFilters"),
-        metadata: wants(ctx, "metadata"),
-    }
+fn wanted_columns(ctx: &Context<'_>) -> Columns {
+    let mut columns = Partition::FEWEST;
+    Selected::now(ctx).for_each_of_list(&mut |field| {
+        columns = columns.or(Partition::columns_of(&field.name.node));
+    });
+    columns
 }
 
 impl PartitionConnection {
@@ -305,7 +298,7 @@ impl PartitionConnection {
 
     /// The files of the page.
     async fn nodes(&self) -> WrittenList<'_, &[Partition]> {
-        WrittenList::with_memo(&self.files.rows.rows, self.files.written.as_ref())
+        WrittenList::with_memo(&self.files.rows.rows, &self.files.written)
     }
 
     /// Where the page stands in the list.

@@ -14,7 +14,9 @@ use super::keys::{DatasetById, StorageTargetById};
 use super::plain::json::JsonWriter;
 use super::plain::{Plain, Planner, Step};
 use super::scalar::{BigInt, DateTime, Duration, Json};
+use super::selected::{Selected, column_of};
 use super::storage_target::StorageTarget;
+use crate::store::Columns;
 use crate::store::retention_policy::EffectivePolicy;
 
 /// The retention policy of a dataset.
@@ -24,6 +26,22 @@ pub struct RetentionPolicy(pub Model);
 impl From<Model> for RetentionPolicy {
     fn from(model: Model) -> Self {
         Self(model)
+    }
+}
+
+impl RetentionPolicy {
+    /// The columns that what is selected of it is made of.
+    pub fn wanted(selected: Selected<'_>) -> Columns {
+        selected.columns::<Model>(Self::columns_of)
+    }
+
+    /// The columns that a field is made of.
+    fn columns_of(field: &str) -> Columns {
+        match field {
+            "__typename" | "dataset" => const { Columns::named::<Model>(&[]) },
+            "coldStorageTarget" => const { Columns::named::<Model>(&["cold_storage_target_id"]) },
+            field => column_of::<Model>(field),
+        }
     }
 }
 

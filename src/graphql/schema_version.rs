@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::Field as Selected;
+use async_graphql::parser::types;
 use async_graphql::{Context, ID, Object};
 use timestore_entity::schema_version::{self as entity, Model};
 
@@ -18,7 +18,9 @@ use super::pages::{Asked, ManifestsUsing};
 use super::pagination::{List, MAX_LIMIT, PageArgs};
 use super::plain::{Plain, Planner, Step, WrittenList};
 use super::scalar::DateTime;
+use super::selected::{Selected, column_of};
 use super::versions::Standing;
+use crate::store::Columns;
 
 /// One version of a dataset's fields.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,13 +52,26 @@ impl SchemaVersion {
         Self { model, standing }
     }
 
+    /// The columns that what is selected of it is made of.
+    pub fn wanted(selected: Selected<'_>) -> Columns {
+        selected.columns::<Model>(Self::columns_of)
+    }
+
+    /// The columns that a field is made of.
+    fn columns_of(field: &str) -> Columns {
+        match field {
+            "__typename" | "id" | "dataset" | "manifests" => const { Columns::named::<Model>(&[]) },
+            field => column_of::<Model>(field),
+        }
+    }
+
     fn global_id(&self) -> GlobalId {
         GlobalId::SchemaVersion(self.model.dataset_id, self.model.version)
     }
 }
 
 impl Plain for SchemaVersion {
-    fn step<'p>(field: &'p Selected, _: &Planner<'p>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p types::Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {
@@ -146,7 +161,7 @@ impl SchemaVersion {
 pub struct Field<'a>(&'a entity::Field);
 
 impl Plain for Field<'_> {
-    fn step<'p>(field: &'p Selected, _: &Planner<'p>) -> Option<Step<'p, Self>>
+    fn step<'p>(field: &'p types::Field, _: &Planner<'p>) -> Option<Step<'p, Self>>
     where
         Self: 'p,
     {

@@ -5,10 +5,13 @@
 //! What is read after that is never older, so that it may be kept for all who find the dataset standing like that.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use serde_json::Value as Json;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::ids::DatasetId;
@@ -18,10 +21,11 @@ use super::pages::FilePage;
 use super::partition::Partition;
 use super::schema_version::SchemaVersion;
 use crate::metrics::CacheMetrics;
+use crate::store::dataset::DatasetParts;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::PartitionQuery;
 use crate::store::schema_version::SchemaVersionKey;
-use crate::store::{Page, Rows};
+use crate::store::{Columns, Page, Rows};
 
 /// How much memory is taken unless told otherwise, in bytes.
 pub const MEMORY: u64 = 64 << 20;
@@ -31,10 +35,10 @@ pub const MEMORY: u64 = 64 << 20;
 pub enum Lasting {
     /// A page of the files of a version that has not expired.
     Files(ManifestKey, PartitionQuery),
-    /// A schema version.
-    SchemaVersion(SchemaVersionKey),
-    /// A version of a dataset.
-    Manifest(ManifestKey, Standing),
+    /// Some columns of a schema version.
+    SchemaVersion(SchemaVersionKey, Columns),
+    /// Some columns of a version of a dataset.
+    Manifest(ManifestKey, Standing, Columns),
     /// A page of the schema versions of a dataset.
     SchemaVersions(DatasetId, Page<i32>, Standing),
     /// A page of the versions of a dataset.
@@ -80,7 +84,11 @@ struct Kept {
 #[derive(Clone, Default)]
 pub struct Versions {
     /// None where nothing is kept.
-    kept: Option<Arc<Cache<Lasting, Kept, Bytes>>>,
+    kept: Option<Arc<Cache<Lasting, Kept, Bytes, RandomState>>>,
+    /// What a request has read along, before it is asked for.
+    along: Arc<Mutex<HashMap<Lasting, Kept, RandomState>>>,
+    /// Whether the newest version that was last asked for was kept.
+    keeps_newest: Arc<AtomicBool>,
     metrics: CacheMetrics,
 }
 
@@ -90,8 +98,57 @@ impl Versions {
         /// What is kept usually weighs so much.
         const USUAL: u64 = 16 << 10;
         let values = usize::try_from(bytes / USUAL).ok().filter(|_| bytes > 0);
-        let kept = values.map(|values| Arc::new(Cache::with_weighter(values, bytes, Bytes)));
-        Self { kept, metrics }
+        let (hashes, life) = (RandomState::default(), DefaultLifecycle::default());
+        let kept = values.map(|values| Arc::new(Cache::with(values, bytes, Bytes, hashes, life)));
+        Self {
+            kept,
+            metrics,
+            ..Self::default()
+        }
+    }
+
+    /// The same, for one request.
+    #[must_use]
+    pub fn for_request(&self) -> Self {
+        Self {
+            along: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// What to read of datasets: their newest versions are read along where they will not be kept. That is a guess, from the last time.
+    pub fn without_kept(&self, parts: DatasetParts) -> DatasetParts {
+        match self.keeps_newest.load(Ordering::Relaxed) {
+            true => DatasetParts {
+                manifest: None,
+                schema_version: None,
+                ..parts
+            },
+            false => parts,
+        }
+    }
+
+    /// Remembers the newest version of a dataset, or its newest schema version, which was read along.
+    pub fn read_along<T: Weighed>(&self, what: Lasting, value: Arc<T>) {
+        self.keep(what.clone(), value.clone());
+        self.keeps_newest.store(self.kept.is_some(), Ordering::Relaxed);
+        let weight = value.weight();
+        self.along().insert(what, Kept { value, weight });
+    }
+
+    /// A version or a schema version, read along or kept.
+    pub fn newest<T: Weighed>(&self, what: &Lasting) -> Option<Arc<T>> {
+        if let Some(along) = self.along().get(what).cloned() {
+            return along.value.downcast().ok();
+        }
+        let found = self.get(what);
+        self.keeps_newest.store(found.is_some(), Ordering::Relaxed);
+        found
+    }
+
+    fn along(&self) -> MutexGuard<'_, HashMap<Lasting, Kept, RandomState>> {
+        // Nothing panics while the lock is held.
+        self.along.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is kept of it.
@@ -130,8 +187,7 @@ impl<T: Weighed> Weighed for Rows<T> {
 impl Weighed for FilePage {
     fn weight(&self) -> usize {
         // What was written takes as much as the files do.
-        let times = if self.written.is_some() { 2 } else { 1 };
-        self.rows.weight() * times
+        self.rows.weight() * 2
     }
 }
 

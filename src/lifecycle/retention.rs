@@ -5,7 +5,7 @@ use timestore_entity::enums::RunKind;
 
 use super::Lifecycle;
 use super::report::Progress;
-use crate::store::dataset::DatasetFilter;
+use crate::store::dataset::{DatasetFilter, DatasetParts};
 use crate::store::history::ManifestsExpire;
 use crate::store::retention::RetentionApply;
 use crate::store::{DatasetRef, FaultKind, Page, Refusal, Result, StoreError};
@@ -28,7 +28,7 @@ impl Lifecycle<'_> {
         loop {
             let datasets = self
                 .store
-                .dataset_page(&DatasetFilter::default(), false, &page)
+                .dataset_page(&DatasetFilter::default(), false, &page, DatasetParts::USUAL)
                 .await?
                 .map(|state| state.dataset);
             for dataset in &datasets.rows {

@@ -4,6 +4,7 @@ use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::manifest::Model as Manifest;
 use timestore_entity::manifest_draft::Model as ManifestDraft;
+use timestore_entity::partition::Model as Partition;
 use timestore_entity::retention_policy::Model as RetentionPolicy;
 use timestore_entity::schema_version::Model as SchemaVersion;
 use timestore_entity::snapshot::Model as Snapshot;
@@ -39,7 +40,7 @@ by_place!(Dataset {
     archive_reason,
     created_at,
     updated_at,
-});
+} always id, slug, read_scopes, write_scopes);
 
 by_place!(DatasetHead {
     dataset_id,
@@ -53,7 +54,7 @@ by_place!(DatasetHead {
     span_classes,
     last_published_at,
     history_revision,
-});
+} always latest_version, latest_schema_version, history_revision);
 
 by_place!(SchemaVersion {
     dataset_id,
@@ -63,7 +64,7 @@ by_place!(SchemaVersion {
     checksum,
     created_by,
     created_at,
-});
+} always version);
 
 by_place!(Manifest {
     dataset_id,
@@ -85,7 +86,7 @@ by_place!(Manifest {
     published_at,
     expired_at,
     swept_at,
-});
+} always version, partition_count, expired_at);
 
 by_place!(ManifestDraft {
     dataset_id,
@@ -129,4 +130,26 @@ by_place!(RetentionPolicy {
     revision,
     updated_at,
     updated_by,
-});
+} always mode);
+
+by_place!(Partition {
+    dataset_id,
+    id,
+    storage_target_id,
+    file_path,
+    file_format,
+    file_size_bytes,
+    row_count,
+    start_time,
+    end_time,
+    span_class,
+    checksum,
+    ingestion_signature,
+    schema_version,
+    added_version,
+    removed_version,
+    partition_key,
+    column_statistics,
+    bloom_filters,
+    metadata,
+} always id, start_time);

@@ -1,10 +1,11 @@
 //! Coverage: what of a window the files of a version cover.
 
 use timestore_entity::Timestamp;
+use timestore_entity::partition::Model as Partition;
 
+use super::backend::Columns;
 use super::manifest::ManifestKey;
-use super::partition::{PartitionColumns, PartitionFilter};
-use super::visible::Scope;
+use super::partition::PartitionFilter;
 use super::{Fault, Page, Result, Store};
 use crate::model::coverage::{Coverage, Range, Sweep};
 use crate::model::duration::IsoDuration;
@@ -28,17 +29,15 @@ impl Store {
         };
         let invalid = |message| Fault::invalid(&["bucket"], message);
         let mut sweep = Sweep::new(range, bucket, tolerance).map_err(invalid)?;
-        let scope = Scope::find(&self.reader, &[key]).await?;
         let filter = PartitionFilter {
             window: Some(window),
             ..PartitionFilter::default()
         };
         let mut page = Page::first(BATCH, None);
         loop {
-            let mut pages = self
-                .scope_pages(&scope, &filter, &page, PartitionColumns::default())
+            let files = self
+                .page(key, &filter, &page, Columns::named::<Partition>(&["end_time"]))
                 .await?;
-            let files = pages.remove(&key).unwrap_or_default();
             for file in &files.rows {
                 sweep.add(file.start_time, file.end_time).map_err(invalid)?;
             }

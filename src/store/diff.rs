@@ -3,10 +3,10 @@
 use timestore_entity::ids::DatasetId;
 use timestore_entity::partition::Model as Partition;
 
-use super::backend::{FirstOfEach, Relation, Sql, first_of_each};
+use super::backend::{Columns, FirstOfEach, Relation, Sql, first_of_each};
 use super::manifest::ManifestKey;
 use super::partition::pages::{by_manifest, sorted};
-use super::partition::{PartitionColumns, PartitionPosition};
+use super::partition::{PartitionPosition, columns};
 use super::visible::{ByManifest, Scope, parents, position};
 use super::{Page, Result, Rows, Store};
 
@@ -63,7 +63,11 @@ impl Store {
             let limit = page.limit_in_sql();
             let (parents, given) = parents(&sql, &from);
             let select = FirstOfEach {
-                columns: &format!("parent.version, {}", PartitionColumns::ALL.select()),
+                columns: &format!(
+                    "child.dataset_id, parent.version, {}",
+                    columns::select(Columns::ALL)
+                ),
+                of_child: &["*"],
                 parents: &parents,
                 of: &given,
                 children: "timestore.partitions",
@@ -93,9 +97,9 @@ impl Store {
         let (mut conditions, direction) = position(&mut sql, page);
         conditions.push(diff.condition(&mut sql));
         let text = format!(
-            "select child.added_version, {} from timestore.partitions as child where {} \
+            "select child.dataset_id, child.added_version, {} from timestore.partitions as child where {} \
              order by child.start_time {direction}, child.id {direction} limit {}",
-            PartitionColumns::ALL.select(),
+            columns::select(Columns::ALL),
             conditions.join(" and "),
             page.limit_in_sql()
         );

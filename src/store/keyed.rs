@@ -7,7 +7,7 @@ use timestore_entity::ids::DatasetId;
 use uuid::Uuid;
 
 use super::backend::{
-    ByPlace, Column, FirstOfEach, Relation, columns_of, first_of_each, in_relation, relations,
+    ByPlace, Column, Columns, FirstOfEach, Relation, first_of_each, in_relation, relations,
 };
 use super::{Page, Result, Rows};
 
@@ -68,7 +68,7 @@ async fn rows_in<M: ByPlace>(
     for relation in relations(connection, columns) {
         let text = format!(
             "select {} from timestore.{table} as own where {}",
-            columns_of::<M>("own"),
+            Columns::ALL.select::<M>("own"),
             in_relation(key, &relation)
         );
         rows.extend(relation.sql.by_place(connection, text).await?);
@@ -101,7 +101,8 @@ pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
         let mut branch = vec!["child.dataset_id = parent.id".to_owned()];
         branch.extend(keyset.conditions);
         let select = FirstOfEach {
-            columns: &columns_of::<M>("child"),
+            columns: &Columns::ALL.select::<M>("child"),
+            of_child: &["*"],
             parents: "timestore.datasets as parent",
             of: &format!("parent.id in (select given.id from {from})"),
             children: &format!("timestore.{}", list.table),

@@ -7,7 +7,7 @@ use timestore_entity::idempotency_record;
 use timestore_entity::ids::DatasetId;
 use timestore_entity::manifest::{Entity, Model as Manifest};
 
-use super::backend::{Column, FirstOfEach, Relation, Sql, columns_of, first_of_each, in_relation, relations};
+use super::backend::{Column, Columns, FirstOfEach, Relation, Sql, first_of_each, in_relation, relations};
 use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::keyed::{DatasetList, group, pages_by_dataset, rows_by_number};
 use super::schema_version::SchemaVersionKey;
@@ -87,7 +87,8 @@ impl Store {
                 "child.dataset_id = parent.dataset_id and child.schema_version = parent.version".to_owned();
             let branch = [vec![own], keyset.conditions].concat().join(" and ");
             let select = FirstOfEach {
-                columns: &columns_of::<Manifest>("child"),
+                columns: &Columns::ALL.select::<Manifest>("child"),
+                of_child: &["*"],
                 parents: "timestore.schema_versions as parent",
                 of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
                 children: "timestore.manifests",

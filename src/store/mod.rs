@@ -50,6 +50,7 @@ use quick_cache::sync::Cache;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use timestore_entity::ids::DatasetId;
 
+pub use backend::{ByPlace, Columns};
 pub use clock::Clock;
 pub use error::{Fault, FaultKind, Refusal, Result, StoreError};
 pub use page::{Page, Rows};

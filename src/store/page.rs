@@ -36,7 +36,7 @@ impl<K> Page<K> {
 }
 
 /// The rows of a page, in the list's order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rows<T> {
     /// The rows.
     pub rows: Vec<T>,

@@ -6,7 +6,7 @@
 //! Within an index, files are ordered by span class and start time: a file of class c that overlaps
 //! `[from, to]` starts in `[from - 2^c, to]`, so that each class is one range scan, ordered and limited by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
@@ -71,6 +71,12 @@ impl Scope {
             }
         }
         Ok(scope)
+    }
+
+    /// Whether several of the versions are of one dataset.
+    pub(super) fn share_datasets(&self) -> bool {
+        let mut datasets = HashSet::with_capacity(self.keys.len());
+        !self.keys.iter().all(|(dataset, _)| datasets.insert(dataset))
     }
 
     /// These versions as relations to select from.

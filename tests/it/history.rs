@@ -2,19 +2,24 @@
 //! differences that a list of maps says it has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::ManifestOperation;
+use timestore_entity::ids::PartitionId;
+use timestore_entity::partition::Model as Partition;
 use timestore_gateway::store::diff::{DiffKey, Side};
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::history::ManifestsExpire;
-use timestore_gateway::store::partition::{PartitionColumns, PartitionFilter, PartitionQuery};
+use timestore_gateway::store::manifest::ManifestKey;
+use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd, Rollback};
 use timestore_gateway::store::snapshot::SnapshotCreate;
-use timestore_gateway::store::{DatasetRef, ManifestRef, Page, Store, StoreError};
+use timestore_gateway::store::{Columns, DatasetRef, ManifestRef, Page, Rows, Store, StoreError};
+use uuid::Uuid;
 
 use crate::support::catalog::{ann, at, dataset, file, minute, publish};
 use crate::support::database::TestDatabase;
@@ -113,6 +118,7 @@ impl<'a> History<'a> {
             for version in 1..self.versions.len() {
                 self.compare(version).await;
             }
+            self.compare_together().await;
             for (from, to) in [(1, self.versions.len() - 1), (self.versions.len() / 2, 1)] {
                 self.compare_difference(from, to).await;
             }
@@ -383,7 +389,7 @@ impl<'a> History<'a> {
         let mut query = PartitionQuery {
             filter: filter.clone(),
             page: Page::first(2, None),
-            columns: PartitionColumns::default(),
+            columns: Columns::ALL,
         };
         let mut files = Files::new();
         let mut last = None;
@@ -395,7 +401,7 @@ impl<'a> History<'a> {
                 .unwrap()
                 .remove(&key)
                 .unwrap_or_default();
-            for file in page.rows {
+            for file in page.rows.clone() {
                 assert!(Some((file.start_time, file.id)) > last, "in order, each once");
                 last = Some((file.start_time, file.id));
                 let start = (file.start_time - minute(0)).num_minutes();
@@ -414,6 +420,37 @@ impl<'a> History<'a> {
         let counted = self.store.partition_prunings(&[key], &filter).await.unwrap();
         assert_eq!(usize::try_from(counted[&key].selected).unwrap(), files.len());
         files
+    }
+
+    /// Versions that are asked for together have the pages that each has by itself, and share those that are the same.
+    async fn compare_together(&self) {
+        let versions = 1..i32::try_from(self.versions.len()).unwrap();
+        let keys: Vec<ManifestKey> = versions.map(|version| (self.dataset.id, version)).collect();
+        let id = PartitionId(Uuid::from_u128(u128::MAX / 2));
+        for after in [None, Some((minute(60), id))] {
+            for window in [None, Some((minute(50), minute(120)))] {
+                let query = PartitionQuery {
+                    filter: PartitionFilter {
+                        window,
+                        ..PartitionFilter::default()
+                    },
+                    page: Page::first(2, after),
+                    columns: Columns::ALL,
+                };
+                let together = self.store.partition_pages(&keys, &query).await.unwrap();
+                let mut pages: Vec<&Arc<Rows<Partition>>> = Vec::new();
+                for key in &keys {
+                    let alone = self.store.partition_pages(&[*key], &query).await.unwrap();
+                    let alone = alone.get(key).cloned().unwrap_or_default();
+                    let page = &together[key];
+                    assert_eq!(*page, alone, "version {}", key.1);
+                    match pages.iter().find(|other| **other == page) {
+                        Some(same) => assert!(Arc::ptr_eq(same, page), "version {} has its own", key.1),
+                        None => pages.push(page),
+                    }
+                }
+            }
+        }
     }
 
     async fn compare_difference(&self, from: usize, to: usize) {

@@ -14,6 +14,7 @@ mod capacity;
 mod changes;
 mod clients;
 mod cold_storage;
+mod columns;
 mod concurrency;
 mod conflicts;
 mod crash;

@@ -79,7 +79,7 @@ async fn an_operation_is_counted_with_its_statements(database: TestDatabase) {
         1.0
     );
     // Batches run in tasks of their own, and count all the same.
-    assert!(statements.len() > 3, "{statements:#?}");
+    assert!(statements.len() > 2, "{statements:#?}");
     assert_eq!(
         grown("timestore_operation_statements_sum{kind=\"query\"}"),
         statements.len() as f64

@@ -51,8 +51,8 @@ async fn plan(connection: &DatabaseConnection, statement: &str) -> Vec<String> {
     // As where a table is too large to be read at once instead: pages of a thousand are read like those of twenty.
     let statement = statement.replace("limit 1001", "limit 21");
     let prepare = format!(
-        "set local plan_cache_mode = force_generic_plan; set local random_page_cost = 1.1; \
-         prepare planned as {statement}"
+        "set local plan_cache_mode = force_generic_plan; set local enable_memoize = off; \
+         set local random_page_cost = 1.1; prepare planned as {statement}"
     );
     transaction.execute_unprepared(&prepare).await.unwrap();
     let explain = format!("explain (costs off) execute planned {values}");

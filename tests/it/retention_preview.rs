@@ -322,7 +322,7 @@ impl History<'_> {
             let query = timestore_gateway::store::partition::PartitionQuery {
                 filter: timestore_gateway::store::partition::PartitionFilter::default(),
                 page: Page::first(1, None),
-                columns: timestore_gateway::store::partition::PartitionColumns::default(),
+                columns: timestore_gateway::store::Columns::ALL,
             };
             let error = self
                 .store

@@ -12,6 +12,8 @@ both! {
     a_list_of_datasets_takes_as_many_statements_with_ten_times_the_rows,
     an_append_takes_as_many_statements_with_ten_times_the_rows,
     a_dataset_is_one_statement_with_its_head_and_policy,
+    newest_versions_come_with_their_datasets,
+    nothing_is_read_that_nobody_asks_for,
     a_file_is_found_by_its_key_among_many_in_one_statement,
 }
 
@@ -121,6 +123,59 @@ async fn an_append_takes_as_many_statements_with_ten_times_the_rows(database: Te
     };
     assert_eq!(first.len(), 2 + writes, "{first:#?}");
     assert_eq!(second.len(), first.len(), "{second:#?}");
+}
+
+async fn newest_versions_come_with_their_datasets(database: TestDatabase) {
+    let app = App::new(&database).await;
+    for name in ["daily", "hourly"] {
+        app.dataset(name).await;
+        app.append(name, [partition("2020-01-01", "a.parquet")]).await;
+    }
+    let list =
+        "{ datasets { nodes { slug schemaVersion { version } manifest { version partitionCount } } } }";
+    let reader = App::over(database.connections().await);
+    let read = async || {
+        let (read, taken) = statements(&reader, list).await;
+        let newest = &read["datasets"]["nodes"][0]["manifest"];
+        (
+            newest["version"].clone(),
+            newest["partitionCount"].clone(),
+            taken.len(),
+        )
+    };
+    // Read along, then remembered; what is not remembered any more takes a statement.
+    assert_eq!(read().await, (json!(1), json!(1), 1));
+    assert_eq!(read().await, (json!(1), json!(1), 1));
+    app.append("daily", [partition("2020-01-02", "b.parquet")]).await;
+    assert_eq!(read().await, (json!(2), json!(2), 2));
+    assert_eq!(read().await, (json!(2), json!(2), 1));
+}
+
+async fn nothing_is_read_that_nobody_asks_for(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("daily").await;
+    app.append("daily", [partition("2020-01-01", "a.parquet")]).await;
+    let reader = App::over(database.connections().await);
+    let files = "{ dataset(by: { slug: \"daily\" }) { name manifest { operation partitions { nodes { filePath } } } } }";
+    let (read, taken) = statements(&reader, files).await;
+    assert_eq!(
+        read["dataset"]["manifest"]["partitions"]["nodes"][0]["filePath"],
+        "a.parquet"
+    );
+    let taken = taken.join("\n");
+    for column in ["dataset.name", "newest.operation", "child.file_path"] {
+        assert!(taken.contains(column), "{column}: {taken}");
+    }
+    for column in [
+        "description",
+        "metadata",
+        "total_rows",
+        "checksum",
+        "column_statistics",
+        "max_age",
+    ] {
+        assert!(!taken.contains(column), "{column}: {taken}");
+    }
 }
 
 async fn a_dataset_is_one_statement_with_its_head_and_policy(database: TestDatabase) {

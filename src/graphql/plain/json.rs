@@ -14,6 +14,11 @@ use crate::graphql::id::GlobalId;
 pub struct JsonWriter(Vec<u8>);
 
 impl JsonWriter {
+    /// For about so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -175,7 +180,7 @@ pub fn to_json(response: &Response) -> Vec<u8> {
 }
 
 /// How long what was written before is, and about how long the rest will be, in bytes.
-fn length(value: &Value) -> usize {
+pub fn length(value: &Value) -> usize {
     match value {
         Value::Binary(json) => json.len(),
         Value::List(values) => values.iter().map(|value| length(value) + 1).sum(),

@@ -1,11 +1,11 @@
 //! The look-ups that objects are written with, and whether they would find the same again.
 
-use std::collections::HashSet;
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::graphql::loader::{Found, Key, Loaders};
+use crate::graphql::loader::{Found, Key, Keys, Loaders};
 
 /// What it means that a key finds nothing.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +28,16 @@ pub type Made = Vec<Box<dyn LookUp>>;
 
 /// A look-up that was made.
 #[async_trait]
-pub trait LookUp: Send + Sync {
+pub trait LookUp: Any + Send + Sync {
     /// Whether it finds the same now.
     async fn finds_the_same(&self, loaders: &Loaders) -> bool;
+
+    /// Whether the other one looked for the same and found it.
+    fn found_the_same(&self, other: &dyn LookUp) -> bool;
 }
 
 struct Looked<K: Key> {
-    keys: HashSet<K>,
+    keys: Keys<K>,
     missing: Missing,
     found: Arc<Found<K>>,
 }
@@ -49,7 +52,7 @@ impl<'a> LookUps<'a> {
     }
 
     /// What these keys find; none where it must be resolved, which says what went wrong.
-    pub(super) async fn find<K>(&self, keys: HashSet<K>, missing: Missing) -> Option<Arc<Found<K>>>
+    pub(super) async fn find<K>(&self, keys: Keys<K>, missing: Missing) -> Option<Arc<Found<K>>>
     where
         K: Key<Value: PartialEq>,
     {
@@ -76,9 +79,15 @@ impl<K: Key<Value: PartialEq>> LookUp for Looked<K> {
             .await
             .is_some_and(|found| found == *self.found)
     }
+
+    fn found_the_same(&self, other: &dyn LookUp) -> bool {
+        let other: &dyn Any = other;
+        let other = other.downcast_ref::<Self>();
+        other.is_some_and(|other| other.keys == self.keys && other.found == self.found)
+    }
 }
 
-async fn find<K: Key>(loaders: &Loaders, keys: HashSet<K>, missing: Missing) -> Option<Found<K>> {
+async fn find<K: Key>(loaders: &Loaders, keys: Keys<K>, missing: Missing) -> Option<Found<K>> {
     match missing {
         Missing::IsNull => loaders.load_all(keys).await.ok(),
         Missing::IsFault => loaders.expect_all(keys).await.ok(),

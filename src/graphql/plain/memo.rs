@@ -3,6 +3,7 @@
 //! What a selection asks of them is the same each time but for what is looked up: that is looked up again, and where it is what it was,
 //! so is the answer. Neither are the objects touched, which lie all over the memory.
 
+use std::iter::zip;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::parser::types::{Selection, SelectionSet};
@@ -26,14 +27,26 @@ struct Written {
 impl Memo {
     /// How they are written for this selection, where that is known.
     pub(super) async fn recall(&self, selection: &str, loaders: &Loaders) -> Option<Value> {
-        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let written = written.filter(|written| written.selection == selection)?;
+        let written = self.written(selection)?;
         let again = written
             .look_ups
             .iter()
             .map(|look_up| look_up.finds_the_same(loaders));
         let is_same = join_all(again).await.into_iter().all(|is_same| is_same);
         is_same.then(|| written.json.clone())
+    }
+
+    /// How they were written for this selection with the same look-ups, as of another version that has them too.
+    pub(super) fn with(&self, selection: &str, look_ups: &Made) -> Option<Value> {
+        let written = self.written(selection)?;
+        let are_same = written.look_ups.len() == look_ups.len()
+            && zip(&written.look_ups, look_ups).all(|(one, other)| one.found_the_same(&**other));
+        are_same.then(|| written.json.clone())
+    }
+
+    fn written(&self, selection: &str) -> Option<Arc<Written>> {
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        written.filter(|written| written.selection == selection)
     }
 
     /// Keeps how they were written for this selection, with these look-ups.

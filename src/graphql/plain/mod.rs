@@ -21,7 +21,7 @@ use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 use futures_util::future::{join, try_join_all};
 
-use self::json::JsonWriter;
+use self::json::{JsonWriter, length};
 use self::look_ups::LookUps;
 pub use self::look_ups::Missing;
 pub use self::memo::Memo;
@@ -75,7 +75,14 @@ async fn written<T: Plain + Sync>(
             }
         }));
     };
-    let mut json = JsonWriter::default();
+    let memo = memo.zip(look_ups.made());
+    if let Some(((memo, selection), made)) = &memo
+        && let Some(json) = memo.with(selection, made)
+    {
+        return Some(Ok(json));
+    }
+    let own = objects.len() * plan.usual_length();
+    let mut json = JsonWriter::with_capacity(own + rest.iter().map(length).sum::<usize>());
     let mut rest = rest.into_iter();
     let mut write = |json: &mut JsonWriter, object: &&T| {
         prepared.write_with(object, &rest.next().unwrap_or_default(), json);
@@ -85,9 +92,7 @@ async fn written<T: Plain + Sync>(
         _ => json.list(objects, write),
     }
     let json = Value::Binary(json.into_bytes().into());
-    if let Some((memo, selection)) = memo
-        && let Some(made) = look_ups.made()
-    {
+    if let Some(((memo, selection), made)) = memo {
         memo.keep(selection, made, json.clone());
     }
     Some(Ok(json))
@@ -173,8 +178,11 @@ impl<'m, L> WrittenList<'m, L> {
     }
 
     /// A list that never changes, and how it was written before.
-    pub fn with_memo(list: L, memo: Option<&'m Memo>) -> Self {
-        Self { list, memo }
+    pub fn with_memo(list: L, memo: &'m Memo) -> Self {
+        Self {
+            list,
+            memo: Some(memo),
+        }
     }
 }
 

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, Value};
+use foldhash::fast::RandomState;
 use futures_util::future::join_all;
 
 use super::json::JsonWriter;
 use super::look_ups::{LookUps, Missing};
 use super::step::{LookedUp, ScalarOf, Step, Within, Writer};
 use crate::graphql::loader::Key;
+use crate::graphql::selected::{Fragments, Selected};
 
 /// An object that writes its own fields, those that need nothing but itself and what the loaders find by it.
 pub trait Plain: OutputType + Sized {
@@ -73,6 +75,11 @@ impl<'p, T: Plain + Sync> Plan<'p, T> {
         (!items.is_empty()).then_some(SelectionSet { items })
     }
 
+    /// How long an object usually is, in bytes.
+    pub fn usual_length(&self) -> usize {
+        self.fields.iter().map(|planned| planned.key.len() + 24).sum()
+    }
+
     /// The keys, in the order of the selection.
     pub fn keys(&self) -> impl Iterator<Item = &'p Name> {
         self.fields.iter().map(|planned| key_of(&planned.field.node))
@@ -121,9 +128,12 @@ fn key_of(field: &Field) -> &Name {
     &field.alias.as_ref().unwrap_or(&field.name).node
 }
 
+/// What the keys of a plan are the names of.
+type Names<'a> = HashMap<&'a Name, &'a Name, RandomState>;
+
 /// Makes plans.
 pub struct Planner<'a> {
-    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    fragments: &'a Fragments,
 }
 
 impl<'a> Planner<'a> {
@@ -134,12 +144,17 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// What is selected of a field.
+    pub fn selected(&self, field: &'a Field) -> Selected<'a> {
+        Selected::of(field, self.fragments)
+    }
+
     /// The plan for a selection; none where nothing of it can be written.
     pub fn plan<T: Plain + 'a>(&self, set: &'a SelectionSet) -> Option<Plan<'a, T>> {
         let mut plan = Plan {
             fields: Vec::with_capacity(set.items.len()),
         };
-        self.add(set, &mut plan, &mut HashMap::new())?;
+        self.add(set, &mut plan, &mut Names::default())?;
         plan.fields
             .iter()
             .any(|planned| planned.step.is_some())
@@ -157,7 +172,7 @@ impl<'a> Planner<'a> {
         &self,
         set: &'a SelectionSet,
         plan: &mut Plan<'a, T>,
-        keys: &mut HashMap<&'a Name, &'a Name>,
+        keys: &mut Names<'a>,
     ) -> Option<()> {
         for selection in &set.items {
             if !selection.node.directives().is_empty() {
@@ -184,7 +199,7 @@ impl<'a> Planner<'a> {
         &self,
         field: &'a Positioned<Field>,
         plan: &mut Plan<'a, T>,
-        keys: &mut HashMap<&'a Name, &'a Name>,
+        keys: &mut Names<'a>,
     ) -> Option<()> {
         let name = &field.node.name.node;
         let key = key_of(&field.node);
@@ -200,10 +215,10 @@ impl<'a> Planner<'a> {
             "__typename" => Some(Step::TypeName),
             _ => T::step(&field.node, self),
         };
-        let before = if plan.fields.is_empty() { '{' } else { ',' };
+        let before: &[u8] = if plan.fields.is_empty() { b"{\"" } else { b",\"" };
         plan.fields.push(Planned {
             field,
-            key: format!("{before}\"{key}\":").into_bytes(),
+            key: [before, key.as_bytes(), b"\":"].concat(),
             step,
         });
         Some(())
@@ -224,7 +239,7 @@ impl<'a> Planner<'a> {
         &self,
         field: &'a Field,
         missing: Missing,
-        key: fn(&T) -> Option<K>,
+        key: impl Fn(&T) -> Option<K> + Send + Sync + 'a,
     ) -> Option<Step<'a, T>>
     where
         T: Sync + 'a,

@@ -1,6 +1,5 @@
 //! How one field of plain objects is written: the look-ups of all objects at once, then each object by itself.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +7,7 @@ use async_trait::async_trait;
 use super::json::JsonWriter;
 use super::look_ups::{LookUps, Missing};
 use super::plan::{Plain, Plan};
-use crate::graphql::loader::Key;
+use crate::graphql::loader::{Key, Keys};
 
 /// Writes the field of an object.
 pub type Writer<'a, T> = Box<dyn Fn(&T, &mut JsonWriter) + Send + Sync + 'a>;
@@ -56,9 +55,9 @@ where
 }
 
 /// A plain object that a loader finds.
-pub(super) struct LookedUp<'p, T, K, N> {
+pub(super) struct LookedUp<'p, G, N> {
     /// By what, if there is any.
-    pub(super) key: fn(&T) -> Option<K>,
+    pub(super) key: G,
     /// What it means that a key finds nothing.
     pub(super) missing: Missing,
     /// What is asked of it.
@@ -66,14 +65,15 @@ pub(super) struct LookedUp<'p, T, K, N> {
 }
 
 #[async_trait]
-impl<T, K, N> StepOf<T> for LookedUp<'_, T, K, N>
+impl<T, K, N, G> StepOf<T> for LookedUp<'_, G, N>
 where
     T: Sync,
+    G: Fn(&T) -> Option<K> + Send + Sync,
     K: Key<Value = Arc<N>>,
     N: Plain + PartialEq + Send + Sync + 'static,
 {
     async fn prepare<'a>(&'a self, look_ups: &LookUps<'_>, objects: &[&T]) -> Option<Writer<'a, T>> {
-        let keys: HashSet<K> = objects.iter().filter_map(|object| (self.key)(object)).collect();
+        let keys: Keys<K> = objects.iter().filter_map(|object| (self.key)(object)).collect();
         let found = look_ups.find(keys, self.missing).await?;
         let objects: Vec<&N> = found.values().map(|found| &**found).collect();
         let prepared = self.plan.prepare(look_ups, &objects).await?;

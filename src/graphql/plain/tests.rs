@@ -91,7 +91,7 @@ struct Query(Memo);
 #[Object]
 impl Query {
     async fn remembered(&self, of: Vec<i32>) -> WrittenList<'_, Vec<Number>> {
-        WrittenList::with_memo(of.into_iter().map(Number).collect(), Some(&self.0))
+        WrittenList::with_memo(of.into_iter().map(Number).collect(), &self.0)
     }
 
     async fn numbers(&self, of: Vec<i32>) -> WrittenList<'static, Vec<Number>> {

@@ -106,7 +106,9 @@ where
         }
         let permit = self.lent.clone().try_acquire_owned().ok();
         let flag = Arc::<Flag>::default();
-        let connection = flag.go_with(self.pool.acquire()).await.map_err(not_acquired)?;
+        // This may connect, for which there is much to remember; hardly ever is it needed.
+        let acquiring = Box::pin(flag.go_with(self.pool.acquire()));
+        let connection = acquiring.await.map_err(not_acquired)?;
         Ok(Lent {
             connection,
             flag,

@@ -7,6 +7,8 @@ use super::Sql;
 pub(in crate::store) struct FirstOfEach<'a> {
     /// The columns of the result.
     pub(in crate::store) columns: &'a str,
+    /// The columns of `child` that those and the order are made of, or `*`.
+    pub(in crate::store) of_child: &'a [&'a str],
     /// The parents' table, or a join, with `parent` among its aliases.
     pub(in crate::store) parents: &'a str,
     /// Which parents.
@@ -27,6 +29,7 @@ pub(in crate::store) struct FirstOfEach<'a> {
 pub(in crate::store) fn first_of_each(sql: &Sql, select: &FirstOfEach<'_>) -> String {
     let FirstOfEach {
         columns,
+        of_child,
         parents,
         of,
         children,
@@ -48,7 +51,7 @@ pub(in crate::store) fn first_of_each(sql: &Sql, select: &FirstOfEach<'_>) -> St
         .collect();
     // SQLite needs only the row ids, and what merges the branches in order.
     let selected = if sql.is_postgres() {
-        "child.*".to_owned()
+        format!("child.{}", of_child.join(", child."))
     } else {
         format!("child.rowid as rid, {}", keys.join(", "))
     };

@@ -5,7 +5,7 @@
 use sea_orm::prelude::Uuid;
 use sea_orm::sqlx::postgres::PgValueFormat;
 use sea_orm::sqlx::{Row, ValueRef};
-use sea_orm::{DbErr, QueryResult, TryGetable};
+use sea_orm::{DbErr, QueryResult, RuntimeErr, TryGetable};
 use serde_json::{Map, Value as Json};
 use timestore_entity::Timestamp;
 use timestore_entity::enums::{
@@ -28,6 +28,9 @@ pub(in crate::store) trait Place: TryGetable {
     fn null() -> Option<Self> {
         None
     }
+
+    /// What stands for a value that is not read.
+    fn unread() -> Self;
 }
 
 /// The value of the column at a place.
@@ -36,6 +39,16 @@ pub(in crate::store) fn value_at<T: Place>(row: &QueryResult, at: usize) -> Resu
         Some(value) => Ok(value),
         None => row.try_get_by_index(at),
     }
+}
+
+/// Whether the column at a place is null.
+pub(in crate::store) fn is_null_at(row: &QueryResult, at: usize) -> Result<bool, DbErr> {
+    let is_null = match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+        (Some(row), _) => row.try_get_raw(at).map(|value| value.is_null()),
+        (None, Some(row)) => row.try_get_raw(at).map(|value| value.is_null()),
+        (None, None) => Ok(true),
+    };
+    is_null.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
 }
 
 fn quickly<T: Place>(row: &QueryResult, at: usize) -> Option<T> {
@@ -59,6 +72,10 @@ impl<T: Place> Place for Option<T> {
     fn null() -> Option<Self> {
         Some(None)
     }
+
+    fn unread() -> Self {
+        None
+    }
 }
 
 impl Place for bool {
@@ -68,11 +85,19 @@ impl Place for bool {
             _ => None,
         }
     }
+
+    fn unread() -> Self {
+        false
+    }
 }
 
 impl Place for String {
     fn from_binary(bytes: &[u8]) -> Option<Self> {
         Some(std::str::from_utf8(bytes).ok()?.to_owned())
+    }
+
+    fn unread() -> Self {
+        Self::new()
     }
 }
 
@@ -81,6 +106,10 @@ impl Place for Timestamp {
         let micros = i64::from_binary(bytes)?;
         // The ends of time are infinite.
         Self::from_timestamp_micros(micros.checked_add(EPOCH)?).filter(|_| micros != i64::MIN)
+    }
+
+    fn unread() -> Self {
+        Self::UNIX_EPOCH
     }
 }
 
@@ -96,9 +125,17 @@ impl Place for Json {
     fn null() -> Option<Self> {
         Some(Self::Object(Map::new()))
     }
+
+    fn unread() -> Self {
+        Self::Null
+    }
 }
 
-impl Place for Fields {}
+impl Place for Fields {
+    fn unread() -> Self {
+        Self(Vec::new())
+    }
+}
 
 /// Numbers, big-endian.
 macro_rules! numbers {
@@ -106,6 +143,10 @@ macro_rules! numbers {
         impl Place for $number {
             fn from_binary(bytes: &[u8]) -> Option<Self> {
                 Some(Self::from_be_bytes(bytes.try_into().ok()?))
+            }
+
+            fn unread() -> Self {
+                0
             }
         }
     )+};
@@ -118,6 +159,10 @@ macro_rules! ids {
         impl Place for $id {
             fn from_binary(bytes: &[u8]) -> Option<Self> {
                 Some(Self(Uuid::from_slice(bytes).ok()?))
+            }
+
+            fn unread() -> Self {
+                Self(Uuid::nil())
             }
         }
     )+};
@@ -136,6 +181,10 @@ macro_rules! texts {
         impl Place for $text {
             fn from_binary(bytes: &[u8]) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str().as_bytes() == bytes)
+            }
+
+            fn unread() -> Self {
+                Self::ALL[0]
             }
         }
     )+};

@@ -135,24 +135,42 @@ pub(in crate::store) fn named(
     keys: &[&str],
 ) -> (String, String) {
     if sql.is_postgres() {
-        let same: Vec<String> = keys
-            .iter()
-            .map(|key| format!("{alias}.{key} = given.{key}"))
-            .collect();
-        // What has an offset is executed as it is written: looked up by its whole key, and not joined with all that a dataset has.
-        let rows = format!(
-            "(select * from {table} as {alias} where {} offset 0)",
-            same.join(" and ")
-        );
         let given = format!("(select distinct * from {from}) as given");
         return (
-            format!("{given} cross join lateral {rows} as {alias}"),
+            format!("{given} cross join lateral {}", looked_up(table, alias, keys)),
             "true".to_owned(),
         );
     }
     let keys: Vec<String> = keys.iter().map(|key| format!("{alias}.{key}")).collect();
     let given = format!("({}) in (select * from {from})", keys.join(", "));
     (format!("{table} as {alias}"), given)
+}
+
+/// What to select from to have the rows of `given`, each with the row of `table`, as `alias`, that it names by `keys`, a whole key; with
+/// nulls where there is none.
+pub(in crate::store) fn each_with(sql: &Sql, given: &str, table: &str, alias: &str, keys: &[&str]) -> String {
+    match sql.is_postgres() {
+        true => format!(
+            "{given} left join lateral {} on true",
+            looked_up(table, alias, keys)
+        ),
+        false => format!(
+            "{given} left join {table} as {alias} on {}",
+            is_given(alias, keys)
+        ),
+    }
+}
+
+/// The row that `given` names. What has an offset is executed as it is written: looked up by its whole key, and not joined with all
+/// that a dataset has.
+fn looked_up(table: &str, alias: &str, keys: &[&str]) -> String {
+    let is_given = is_given(alias, keys);
+    format!("(select * from {table} as {alias} where {is_given} offset 0) as {alias}")
+}
+
+fn is_given(alias: &str, keys: &[&str]) -> String {
+    let same = keys.iter().map(|key| format!("{alias}.{key} = given.{key}"));
+    same.collect::<Vec<_>>().join(" and ")
 }
 
 impl Column {

@@ -5,7 +5,7 @@ use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::{Executor, Postgres};
 
 /// The settings, each with what happens where the server does not take it.
-const SETTINGS: [(&str, &str); 2] = [
+const SETTINGS: [(&str, &str); 3] = [
     (
         "set client_connection_check_interval = '500ms'",
         "the server does not look for closed connections: abandoned statements end by themselves",
@@ -15,6 +15,11 @@ const SETTINGS: [(&str, &str); 2] = [
     (
         "set plan_cache_mode = force_generic_plan",
         "the server plans statements each time",
+    ),
+    // What a statement is about is named once: remembering what was found for it, in case it comes again, is in vain.
+    (
+        "set enable_memoize = off",
+        "the server remembers what a statement does not ask again",
     ),
 ];
 

@@ -4,7 +4,7 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, Statement, Value,
 };
 
-use super::ByPlace;
+use super::{ByPlace, Columns};
 
 /// Binds values and runs the statement that names them.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Sql {
         text: String,
     ) -> Result<Vec<M>, DbErr> {
         let rows = self.rows(connection, text).await?;
-        rows.iter().map(|row| M::read(row, 0)).collect()
+        rows.iter().map(|row| M::read(row, 0, Columns::ALL)).collect()
     }
 
     /// Runs `text` and reads its first row as `M`.

@@ -19,7 +19,7 @@ use timestore_entity::ids::DatasetId;
 
 pub use create::DatasetCreate;
 pub use delete::{DatasetDelete, DatasetDeleted};
-pub use read::{DatasetFilter, DatasetState};
+pub use read::{DatasetFilter, DatasetParts, DatasetState};
 pub use update::DatasetUpdate;
 
 use read::state_lock_in_txn;

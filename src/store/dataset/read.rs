@@ -1,4 +1,4 @@
-//! Datasets, read together with their heads and policies.
+//! Datasets, read together with their heads, and with what else is asked for of each.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,33 @@ use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
 use timestore_entity::ids::DatasetId;
+use timestore_entity::manifest::Model as Manifest;
 use timestore_entity::retention_policy::Model as RetentionPolicy;
+use timestore_entity::schema_version::Model as SchemaVersion;
 
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
 use crate::store::backend::{
-    ByPlace, Column, Others, Sql, columns_of, for_update, in_relation, relations, value_at,
+    ByPlace, Column, Columns, Others, Sql, for_update, in_relation, is_null_at, relations, value_at,
 };
 use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
-use crate::store::{Fault, Page, Result, Rows, StorageTargetRef, Store};
+use crate::store::{DatasetRef, Fault, Page, Result, Rows, StorageTargetRef, Store};
+
+/// What is read of datasets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DatasetParts {
+    /// Of each itself.
+    pub dataset: Columns,
+    /// Of its head.
+    pub head: Columns,
+    /// Of its retention policy.
+    pub policy: Option<Columns>,
+    /// Of its newest version.
+    pub manifest: Option<Columns>,
+    /// Of its newest schema version.
+    pub schema_version: Option<Columns>,
+}
 
 /// A dataset, and what it was read together with.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +42,50 @@ pub struct DatasetState {
     pub dataset: Dataset,
     /// Its head; none where the catalog has lost it.
     pub head: Option<DatasetHead>,
-    /// Its retention policy, if it has one of its own.
+    /// Its retention policy, if it has one of its own and that is read.
     pub policy: Option<RetentionPolicy>,
+    /// Its newest version, if it has one and that is read.
+    pub manifest: Option<Manifest>,
+    /// Its newest schema version, if it has one and that is read.
+    pub schema_version: Option<SchemaVersion>,
+    /// What was read.
+    pub parts: DatasetParts,
+}
+
+impl DatasetParts {
+    /// All columns, and the policy.
+    pub const USUAL: Self = Self {
+        dataset: Columns::ALL,
+        head: Columns::ALL,
+        policy: Some(Columns::ALL),
+        manifest: None,
+        schema_version: None,
+    };
+
+    /// No more than is always read.
+    pub const FEWEST: Self = Self {
+        dataset: Columns::named::<Dataset>(&[]),
+        head: Columns::named::<DatasetHead>(&[]),
+        policy: None,
+        manifest: None,
+        schema_version: None,
+    };
+
+    /// What one or the other reads.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let or = |one: Option<Columns>, other: Option<Columns>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.or(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            dataset: self.dataset.or(other.dataset),
+            head: self.head.or(other.head),
+            policy: or(self.policy, other.policy),
+            manifest: or(self.manifest, other.manifest),
+            schema_version: or(self.schema_version, other.schema_version),
+        }
+    }
 }
 
 /// The dataset for which `condition` holds, and its head, which is locked until the end of the transaction.
@@ -42,23 +101,50 @@ pub(super) async fn state_lock_in_txn(
     let text = format!(
         "select {}, {} from timestore.datasets as dataset \
          join timestore.dataset_heads as head on head.dataset_id = dataset.id where {condition}{lock}",
-        columns_of::<Dataset>("dataset"),
-        columns_of::<DatasetHead>("head")
+        Columns::ALL.select::<Dataset>("dataset"),
+        Columns::ALL.select::<DatasetHead>("head")
     );
     let rows = sql.rows(transaction, text).await?;
     let read = |row| {
         Ok((
-            Dataset::read(row, 0)?,
-            DatasetHead::read(row, Dataset::COLUMNS.len())?,
+            Dataset::read(row, 0, Columns::ALL)?,
+            DatasetHead::read(row, Dataset::COLUMNS.len(), Columns::ALL)?,
         ))
     };
     rows.first().map(read).transpose()
 }
 
-/// A row of an outer join, whose first column is the id of the dataset; none where it was not joined.
-fn joined<M: ByPlace>(row: &QueryResult, at: usize) -> Result<Option<M>, DbErr> {
-    let is_there = value_at::<Option<DatasetId>>(row, at)?.is_some();
-    is_there.then(|| M::read(row, at)).transpose()
+/// Of a schema version, no more than its number: the head knows that of the newest.
+const NUMBER: Columns = Columns::named::<SchemaVersion>(&[]);
+
+/// The number of the newest schema version, if there is one.
+fn numbered(head: &DatasetHead) -> Option<SchemaVersion> {
+    (head.latest_schema_version > 0).then(|| SchemaVersion {
+        version: head.latest_schema_version,
+        ..SchemaVersion::unread()
+    })
+}
+
+/// Reads the rows that were joined to that of a dataset, one after the other.
+struct Joined<'a> {
+    row: &'a QueryResult,
+    at: usize,
+}
+
+impl Joined<'_> {
+    /// The next one, whose first column is that of the dataset, and whose second is never null; none where it is not read, or is not
+    /// there.
+    fn next<M: ByPlace>(&mut self, columns: Option<Columns>) -> Result<Option<M>, DbErr> {
+        let Some(columns) = columns.map(|columns| columns.without(Columns::FIRST)) else {
+            return Ok(None);
+        };
+        let first = self.at;
+        self.at += columns.count::<M>();
+        match is_null_at(self.row, first)? {
+            true => Ok(None),
+            false => M::read(self.row, first, columns).map(Some),
+        }
+    }
 }
 
 /// Which datasets a list holds.
@@ -78,44 +164,79 @@ impl Store {
     /// The datasets with these ids.
     pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetState>> {
         let ids = Column::Uuid(ids.iter().map(|id| id.0).collect());
-        let found = self.dataset_states("id", ids).await?.into_iter();
-        Ok(found.map(|found| (found.dataset.id, found)).collect())
+        let found = self.dataset_states("id", ids, DatasetParts::USUAL).await?;
+        Ok(found.into_iter().map(|found| (found.dataset.id, found)).collect())
     }
 
-    /// The datasets with these slugs, in lower case.
-    pub async fn datasets_by_slug(&self, slugs: &[String]) -> Result<HashMap<String, DatasetState>> {
-        let slugs = Column::Text(slugs.to_vec());
-        let found = self.dataset_states("slug", slugs).await?.into_iter();
-        Ok(found.map(|found| (found.dataset.slug.clone(), found)).collect())
+    /// These parts of the datasets with these ids, or slugs in lower case.
+    pub async fn datasets_asked(
+        &self,
+        refs: impl IntoIterator<Item = &DatasetRef>,
+        parts: DatasetParts,
+    ) -> Result<HashMap<DatasetRef, DatasetState>> {
+        let (mut ids, mut slugs) = (Vec::new(), Vec::new());
+        for by in refs {
+            match by {
+                DatasetRef::Id(id) => ids.push(id.0),
+                DatasetRef::Slug(slug) => slugs.push(slug.clone()),
+                DatasetRef::Unknown(_) => {}
+            }
+        }
+        let mut asked = HashMap::new();
+        for found in self.dataset_states("id", Column::Uuid(ids), parts).await? {
+            asked.insert(DatasetRef::Id(found.dataset.id), found);
+        }
+        for found in self.dataset_states("slug", Column::Text(slugs), parts).await? {
+            asked.insert(DatasetRef::Slug(found.dataset.slug.clone()), found);
+        }
+        Ok(asked)
     }
 
     /// The datasets that have one of these values in `column`.
-    async fn dataset_states(&self, column: &'static str, values: Column) -> Result<Vec<DatasetState>> {
+    async fn dataset_states(
+        &self,
+        column: &'static str,
+        values: Column,
+        parts: DatasetParts,
+    ) -> Result<Vec<DatasetState>> {
         let mut found: Vec<DatasetState> = Vec::new();
         for relation in relations(&self.reader, vec![(column, values)]) {
             let of = in_relation(&format!("dataset.{column}"), &relation);
-            found.extend(self.states(relation.sql, select(&of)).await?);
+            found.extend(self.states(relation.sql, parts, &of).await?);
         }
         found.retain(|found| self.viewer.may_read(own_scopes(&found.dataset)));
         Ok(found)
     }
 
-    /// Runs what [`select`] says.
-    async fn states(&self, sql: Sql, text: String) -> Result<Vec<DatasetState>> {
-        let head_at = Dataset::COLUMNS.len();
-        let policy_at = head_at + DatasetHead::COLUMNS.len();
-        let revision_at = policy_at + RetentionPolicy::COLUMNS.len();
+    /// The datasets where `condition` holds.
+    async fn states(&self, sql: Sql, parts: DatasetParts, condition: &str) -> Result<Vec<DatasetState>> {
         let state = |row: &QueryResult| {
+            self.targets.see(value_at(row, 0)?);
+            let dataset = Dataset::read(row, 1, parts.dataset)?;
+            let dataset_id = dataset.id;
+            let at = 1 + parts.dataset.count::<Dataset>();
+            let mut joined = Joined { row, at };
+            let head = joined.next(Some(parts.head))?;
+            let head = head.map(|head| DatasetHead { dataset_id, ..head });
+            let policy = joined.next(parts.policy)?;
+            let manifest = joined.next(parts.manifest)?;
+            let schema_version = match parts.schema_version {
+                Some(NUMBER) => head.as_ref().and_then(numbered),
+                columns => joined.next(columns)?,
+            };
             Ok(DatasetState {
-                dataset: Dataset::read(row, 0)?,
-                head: joined(row, head_at)?,
-                policy: joined(row, policy_at)?,
+                dataset,
+                head,
+                policy: policy.map(|policy| RetentionPolicy { dataset_id, ..policy }),
+                manifest: manifest.map(|manifest| Manifest {
+                    dataset_id,
+                    ..manifest
+                }),
+                schema_version: schema_version.map(|schema| SchemaVersion { dataset_id, ..schema }),
+                parts,
             })
         };
-        let rows = sql.rows(&self.reader, text).await?;
-        if let Some(row) = rows.first() {
-            self.targets.see(value_at(row, revision_at)?);
-        }
+        let rows = sql.rows(&self.reader, parts.select(condition)).await?;
         rows.iter().map(state).collect()
     }
 
@@ -132,13 +253,14 @@ impl Store {
         filter: &DatasetFilter,
         descending: bool,
         page: &Page<String>,
+        parts: DatasetParts,
     ) -> Result<Rows<DatasetState>> {
         let mut sql = Sql::new(&self.reader);
         let mut conditions = self.conditions(filter, &mut sql).await?;
-        let keyset = page.keyset(&mut sql, "slug", descending);
+        let keyset = page.keyset(&mut sql, "dataset.slug", descending);
         conditions.extend(keyset.conditions);
-        let text = format!("{} {}", select(&conditions.join(" and ")), keyset.order);
-        Ok(Rows::from_query(page, self.states(sql, text).await?))
+        let condition = format!("{} {}", conditions.join(" and "), keyset.order);
+        Ok(Rows::from_query(page, self.states(sql, parts, &condition).await?))
     }
 
     /// How many datasets `filter` lets through.
@@ -146,7 +268,7 @@ impl Store {
         let mut sql = Sql::new(&self.reader);
         let conditions = self.conditions(filter, &mut sql).await?;
         let text = format!(
-            "select count(*) from timestore.datasets where {}",
+            "select count(*) from timestore.datasets as dataset where {}",
             conditions.join(" and ")
         );
         Ok(sql.count(&self.reader, text).await?)
@@ -154,24 +276,34 @@ impl Store {
 
     async fn conditions(&self, filter: &DatasetFilter, sql: &mut Sql) -> Result<Vec<String>> {
         let mut conditions = vec!["true".to_owned()];
-        conditions.extend(readable(sql, &self.viewer, "read_scopes", "write_scopes"));
+        conditions.extend(readable(
+            sql,
+            &self.viewer,
+            "dataset.read_scopes",
+            "dataset.write_scopes",
+        ));
         let status = filter
             .status
             .or((!filter.include_archived).then_some(DatasetStatus::Active));
         if let Some(status) = status {
-            conditions.push(format!("status = {}", sql.bind(status.as_str())));
+            conditions.push(format!("dataset.status = {}", sql.bind(status.as_str())));
         }
         if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
             naming::description(search).map_err(|message| Fault::invalid(&["filter", "search"], message))?;
             let pattern = sql.bind(format!("%{}%", escape_like(search)));
             let matches = |column| format!("lower({column}) like lower({pattern}) escape '\\'");
-            let columns = ["slug", "name", "coalesce(description, '')"].map(matches);
+            let columns = [
+                "dataset.slug",
+                "dataset.name",
+                "coalesce(dataset.description, '')",
+            ]
+            .map(matches);
             conditions.push(format!("({})", columns.join(" or ")));
         }
         if let Some(target) = &filter.storage_target {
             let target = storage_target_find_in_txn(&self.reader, target).await?;
             conditions.push(match target {
-                Some(target) => format!("default_storage_target_id = {}", sql.bind(target.id)),
+                Some(target) => format!("dataset.default_storage_target_id = {}", sql.bind(target.id)),
                 None => "false".to_owned(),
             });
         }
@@ -179,17 +311,48 @@ impl Store {
     }
 }
 
-/// Datasets with their heads and policies, where `condition` holds, and the revision of the storage targets.
-fn select(condition: &str) -> String {
-    format!(
-        "select {}, {}, {}, storage.revision from timestore.datasets as dataset \
-         left join timestore.dataset_heads as head on head.dataset_id = dataset.id \
-         left join timestore.retention_policies as policy on policy.dataset_id = dataset.id \
-         cross join (select (select revision from timestore.storage_revisions) as revision) as storage where {condition}",
-        columns_of::<Dataset>("dataset"),
-        columns_of::<DatasetHead>("head"),
-        columns_of::<RetentionPolicy>("policy")
-    )
+/// Datasets with what is joined to them, in the order in which [`Joined`] reads it.
+struct Select {
+    columns: String,
+    from: String,
+}
+
+impl Select {
+    /// Joins the one row of `table`, as `alias`, that `on` leaves of a dataset.
+    fn join<M: ByPlace>(&mut self, table: &str, alias: &str, on: &str, columns: Columns) {
+        let columns = columns.without(Columns::FIRST).select::<M>(alias);
+        self.columns += &format!(", {columns}");
+        self.from +=
+            &format!(" left join timestore.{table} as {alias} on {alias}.dataset_id = dataset.id{on}");
+    }
+}
+
+impl DatasetParts {
+    /// The revision of the storage targets, then datasets where `condition` holds, each with its parts.
+    fn select(self, condition: &str) -> String {
+        let mut select = Select {
+            columns: self.dataset.select::<Dataset>("dataset"),
+            from: "timestore.datasets as dataset".to_owned(),
+        };
+        select.join::<DatasetHead>("dataset_heads", "head", "", self.head);
+        if let Some(policy) = self.policy {
+            select.join::<RetentionPolicy>("retention_policies", "policy", "", policy);
+        }
+        if let Some(manifest) = self.manifest {
+            let newest = " and newest.version = head.latest_version";
+            select.join::<Manifest>("manifests", "newest", newest, manifest);
+        }
+        if let Some(schema_version) = self.schema_version.filter(|columns| *columns != NUMBER) {
+            let newest = " and schema.version = head.latest_schema_version";
+            select.join::<SchemaVersion>("schema_versions", "schema", newest, schema_version);
+        }
+        let Select { columns, from } = select;
+        format!(
+            "select storage.revision, {columns} from {from} \
+             cross join (select (select revision from timestore.storage_revisions) as revision) as storage \
+             where {condition}"
+        )
+    }
 }
 
 fn escape_like(text: &str) -> String {

@@ -4,13 +4,14 @@ pub(super) mod columns;
 pub(super) mod pages;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use timestore_entity::Timestamp;
 use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_entity::partition::Model as Partition;
 
-pub use self::columns::PartitionColumns;
-use super::backend::Relation;
+use self::columns::FEWEST;
+use super::backend::{Columns, Relation};
 use super::keyed::rows_by_id;
 use super::manifest::ManifestKey;
 use super::visible::{ByManifest, Scope, parents};
@@ -46,7 +47,7 @@ pub struct PartitionQuery {
     /// Which of those.
     pub page: Page<PartitionPosition>,
     /// Which columns of the files to read.
-    pub columns: PartitionColumns,
+    pub columns: Columns,
 }
 
 /// How many files a filter left out, and why.
@@ -74,13 +75,19 @@ impl PartitionFilter {
         !(self.keys.is_empty() && self.columns.is_empty())
     }
 
-    /// The columns that the predicates need, and others.
-    fn columns_and(&self, others: PartitionColumns) -> PartitionColumns {
-        others.or(PartitionColumns {
-            partition_key: !self.keys.is_empty(),
-            statistics: !self.columns.is_empty(),
-            metadata: false,
-        })
+    /// The columns that the predicates need.
+    fn needed_columns(&self) -> Columns {
+        let mut columns = FEWEST;
+        if !self.keys.is_empty() {
+            columns = columns.or(Columns::named::<Partition>(&["partition_key"]));
+        }
+        if !self.columns.is_empty() {
+            columns = columns.or(Columns::named::<Partition>(&[
+                "column_statistics",
+                "bloom_filters",
+            ]));
+        }
+        columns
     }
 
     fn rule(&self, file: &Partition) -> Ruled {
@@ -113,7 +120,8 @@ impl Store {
             .collect())
     }
 
-    /// The same page of the files of each version, by start time, then id. Fails where a version has expired.
+    /// The same page of the files of each version, by start time, then id. Fails where a version has expired. Versions of a dataset
+    /// whose pages are the same share one.
     ///
     /// One statement for all versions, or two where a dataset has begun to use files of another length; with predicates, which are
     /// applied here, one more for each batch of files read.
@@ -121,28 +129,28 @@ impl Store {
         &self,
         keys: &[ManifestKey],
         query: &PartitionQuery,
-    ) -> Result<ByManifest<Rows<Partition>>> {
-        if !query.filter.has_predicates() {
-            return self.pages(keys, query).await;
+    ) -> Result<ByManifest<Arc<Rows<Partition>>>> {
+        let PartitionQuery {
+            filter,
+            page,
+            columns,
+        } = query;
+        if !filter.has_predicates() {
+            return self.pages(keys, filter, page, *columns).await;
         }
-        let scope = Scope::find(&self.reader, keys).await?;
-        let mut pages = HashMap::new();
-        for &key in &scope.keys {
-            let one = Scope {
-                keys: vec![key],
-                span_classes: scope.span_classes,
-            };
+        let columns = filter.needed_columns().or(*columns);
+        let wanted = page.limit as usize + 1;
+        let mut pages = HashMap::with_capacity(keys.len());
+        for &key in keys {
             let mut rows = Vec::new();
-            let wanted = query.page.limit as usize + 1;
-            let columns = query.filter.columns_and(query.columns);
-            self.scan(&one, &query.filter, query.page.after, columns, |file| {
-                if matches!(query.filter.rule(&file), Ruled::In) {
+            self.scan(key, filter, page.after, columns, |file| {
+                if matches!(filter.rule(&file), Ruled::In) {
                     rows.push(file);
                 }
                 rows.len() < wanted
             })
             .await?;
-            pages.insert(key, Rows::from_query(&query.page, rows));
+            pages.insert(key, Arc::new(Rows::from_query(page, rows)));
         }
         Ok(pages)
     }
@@ -153,8 +161,8 @@ impl Store {
         keys: &[ManifestKey],
         filter: &PartitionFilter,
     ) -> Result<ByManifest<Pruning>> {
-        let scope = Scope::find(&self.reader, keys).await?;
         if !filter.has_predicates() {
+            let scope = Scope::find(&self.reader, keys).await?;
             return self.scope_counts(&scope, filter.window).await;
         }
         // What is left out is counted too.
@@ -162,15 +170,11 @@ impl Store {
             window: filter.window,
             ..PartitionFilter::default()
         };
-        let columns = filter.columns_and(PartitionColumns::default());
+        let columns = filter.needed_columns();
         let mut prunings = HashMap::new();
-        for &key in &scope.keys {
-            let one = Scope {
-                keys: vec![key],
-                span_classes: scope.span_classes,
-            };
+        for &key in keys {
             let mut pruning = Pruning::default();
-            self.scan(&one, &all, None, columns, |file| {
+            self.scan(key, &all, None, columns, |file| {
                 pruning.considered += 1;
                 match filter.rule(&file) {
                     Ruled::In => pruning.selected += 1,
@@ -189,16 +193,15 @@ impl Store {
     /// Memory is bounded by the batch.
     async fn scan(
         &self,
-        scope: &Scope,
+        key: ManifestKey,
         filter: &PartitionFilter,
         after: Option<PartitionPosition>,
-        columns: PartitionColumns,
+        columns: Columns,
         mut each: impl FnMut(Partition) -> bool,
     ) -> Result<()> {
         let mut page = Page::first(BATCH.0, after);
         loop {
-            let mut batches = self.scope_pages(scope, filter, &page, columns).await?;
-            let batch = batches.drain().next().map(|(_, batch)| batch).unwrap_or_default();
+            let batch = self.page(key, filter, &page, columns).await?;
             page.after = batch.rows.last().map(|file| (file.start_time, file.id));
             page.limit = (page.limit * 2).min(BATCH.1);
             for file in batch.rows {

@@ -9,10 +9,10 @@ use timestore_entity::ids::{DatasetId, PartitionId};
 use timestore_gateway::auth::Requester;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::dataset::DatasetCreate;
-use timestore_gateway::store::partition::{PartitionColumns, PartitionFilter, PartitionQuery};
+use timestore_gateway::store::partition::{PartitionFilter, PartitionQuery};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
-use timestore_gateway::store::{Clock, DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
+use timestore_gateway::store::{Clock, Columns, DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
 use uuid::Uuid;
 
 /// A caller.
@@ -148,12 +148,12 @@ pub async fn paths(store: &Store, id: DatasetId, version: i32) -> Vec<String> {
     let query = PartitionQuery {
         filter: PartitionFilter::default(),
         page,
-        columns: PartitionColumns::default(),
+        columns: Columns::ALL,
     };
     let mut pages = store.partition_pages(&[(id, version)], &query).await.unwrap();
     let page = pages.remove(&(id, version)).unwrap_or_default();
     assert!(!page.has_more, "more files than a test should have");
-    page.rows.into_iter().map(|file| file.file_path).collect()
+    page.rows.iter().map(|file| file.file_path.clone()).collect()
 }
 
 /// A clock that stands still.
