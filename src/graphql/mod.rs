@@ -31,6 +31,7 @@ pub mod query;
 pub mod storage_target;
 
 pub mod dataset;
+mod dataset_parts;
 pub mod datasets;
 
 pub mod schema_version;
