@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_graphql::futures_util::stream::BoxStream;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Data, Request, Response, ServerError, Value, Variables};
+use async_graphql::{Data, Request, Response, ServerError, Value};
 use futures_util::{StreamExt, stream};
 
 use super::batched::Batched;
@@ -15,6 +15,7 @@ use super::classify::{classified, locate_integer};
 use super::error::Error;
 use super::fitting::InputTypes;
 use super::limits::Limits;
+use super::listed::{self, Lists};
 use super::loader::Loaders;
 use super::observed::Observed;
 use super::parsed::{Parsed, ParsedDocuments};
@@ -125,10 +126,13 @@ impl Executor {
         response
     }
 
-    async fn answer(&self, request: Request, mut admitted: Admitted) -> Response {
-        let wide = numbers::wide_integers(&request.variables);
+    async fn answer(&self, mut request: Request, mut admitted: Admitted) -> Response {
         let parsed = parsed(&request);
-        let schema = self.schema_for(parsed.as_deref(), &request.variables).clone();
+        let schema = match self.schema_for(parsed.as_deref(), &mut request) {
+            Ok(schema) => schema.clone(),
+            Err(error) => return admitted.classified(Response::from_errors(vec![error])),
+        };
+        let wide = numbers::wide_integers(&request.variables);
         let executed = match self.catalog(&request, &admitted).await {
             Ok(Some(store)) => {
                 let loaders = Loaders::new(store.clone(), self.versions.for_request());
@@ -156,23 +160,30 @@ impl Executor {
         admitted.classified(response)
     }
 
-    /// The graph that executes a document with these variables: the one that validates it, unless it is surely valid.
-    fn schema_for(&self, parsed: Option<&Parsed>, variables: &Variables) -> &Schema {
-        let Some(parsed) = parsed.filter(|parsed| parsed.is_valid()) else {
-            return &self.schema;
-        };
-        let trusting = self.trusting.get_or_init(|| Trusting::new(&self.schema));
-        match parsed.fits(&trusting.input_types, variables) {
-            true => &trusting.schema,
-            false => &self.schema,
+    /// The graph that executes a request: the one that validates its document, unless that is surely valid.
+    fn schema_for(&self, parsed: Option<&Parsed>, request: &mut Request) -> Result<&Schema, ServerError> {
+        if let Some(parsed) = parsed.filter(|parsed| parsed.is_valid()) {
+            let trusting = self.trusting.get_or_init(|| Trusting::new(&self.schema));
+            let lists = Lists::default();
+            if parsed.fits(&trusting.input_types, &request.variables, &lists)
+                && lists.have_all(&mut request.variables)
+            {
+                request.data.insert(lists);
+                return Ok(&trusting.schema);
+            }
         }
+        listed::unfold(&mut request.variables)?;
+        Ok(&self.schema)
     }
 
     /// Answers any operation, a subscription with many responses. A subscription has no limit of time and takes no room from
     /// others while it waits; its events have turns of their own.
     pub fn execute_stream(&self, mut request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
         let mut observed = Observed::begin(self.metrics.clone());
-        let responses = match self.admit(&mut request, &session) {
+        let admitted = self.admit(&mut request, &session);
+        let unfolded =
+            admitted.and_then(|admitted| listed::unfold(&mut request.variables).map(|()| admitted));
+        let responses = match unfolded {
             Ok(admitted) => {
                 observed.name(&mut request);
                 self.answers(request, session, admitted)

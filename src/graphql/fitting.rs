@@ -4,6 +4,7 @@
 //! a third of what a small request takes, need not be done again. Whatever is told apart from "yes" here is validated, which says what is
 //! wrong.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
@@ -14,11 +15,17 @@ use async_graphql::parser::types::{
 use async_graphql::{InputType, Name, ScalarType, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
+use super::listed::{Listed, Lists, Reader};
+use super::mutation::PartitionInput;
 use super::scalar::{BigInt, DateTime, Duration, Json};
 
 /// The types that variables have.
 #[derive(Debug, Default)]
-pub struct InputTypes(HashMap<String, Input>);
+pub struct InputTypes {
+    types: HashMap<String, Input>,
+    /// What reads lists of a type that are JSON still.
+    readers: HashMap<Cow<'static, str>, Reader>,
+}
 
 /// Whether a value is one of a scalar.
 type IsValid = fn(&ConstValue) -> bool;
@@ -71,16 +78,20 @@ impl InputTypes {
                 types.extend(input.map(|input| (definition.name.node.to_string(), input)));
             }
         }
-        Self(types)
+        Self {
+            types,
+            readers: HashMap::from([Listed::<PartitionInput>::reader()]),
+        }
     }
 
     /// Whether the values of all variables of an operation are surely of their types. Where one of those that the document uses
-    /// `within` other values has none, it may not be.
+    /// `within` other values has none, it may not be. What lists that are JSON still were read as is put into `lists`.
     pub fn fit(
         &self,
         operation: &OperationDefinition,
         within: &HashSet<Name>,
         variables: &Variables,
+        lists: &Lists,
     ) -> bool {
         operation.variable_definitions.iter().all(|definition| {
             let definition = &definition.node;
@@ -89,30 +100,37 @@ impl InputTypes {
                 None | Some(ConstValue::Null) => {
                     definition.var_type.node.nullable && !within.contains(&definition.name.node)
                 }
-                Some(value) => self.is_of(&definition.var_type.node, value),
+                Some(value) => self.is_of(&definition.var_type.node, value, lists),
             }
         })
     }
 
-    fn is_of(&self, of_type: &Type, value: &ConstValue) -> bool {
+    fn is_of(&self, of_type: &Type, value: &ConstValue, lists: &Lists) -> bool {
         match (&of_type.base, value) {
             (_, ConstValue::Null) => of_type.nullable,
             (BaseType::List(of_type), ConstValue::List(values)) => {
-                values.iter().all(|value| self.is_of(of_type, value))
+                values.iter().all(|value| self.is_of(of_type, value, lists))
             }
+            (BaseType::List(of_type), ConstValue::Binary(json)) => match &of_type.base {
+                BaseType::Named(name) => self
+                    .readers
+                    .get(name.as_str())
+                    .is_some_and(|&reader| lists.read(json, reader)),
+                BaseType::List(_) => false,
+            },
             (BaseType::List(_), _) => false,
-            (BaseType::Named(name), value) => self.is_named(name, value),
+            (BaseType::Named(name), value) => self.is_named(name, value, lists),
         }
     }
 
-    fn is_named(&self, name: &Name, value: &ConstValue) -> bool {
-        match (self.0.get(name.as_str()), value) {
+    fn is_named(&self, name: &Name, value: &ConstValue, lists: &Lists) -> bool {
+        match (self.types.get(name.as_str()), value) {
             (Some(Input::Scalar(is_valid)), value) => is_valid(value),
             (Some(Input::Enum(values)), ConstValue::String(value)) => values.contains(value),
             (Some(Input::Object { fields, is_one_of }), ConstValue::Object(values)) => {
                 let is_known = |(name, value): (&Name, &ConstValue)| {
                     let field = fields.get(name.as_str());
-                    field.is_some_and(|field| self.is_of(&field.of_type, value))
+                    field.is_some_and(|field| self.is_of(&field.of_type, value, lists))
                 };
                 let is_given = |(name, field): (&String, &Field)| {
                     field.of_type.nullable || field.has_default || values.contains_key(name.as_str())

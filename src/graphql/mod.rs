@@ -11,6 +11,7 @@ pub mod error;
 pub mod executor;
 mod fitting;
 pub mod limits;
+pub mod listed;
 pub mod nul;
 pub mod numbers;
 mod observed;

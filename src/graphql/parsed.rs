@@ -11,6 +11,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::fitting::{InputTypes, used_within};
+use super::listed::Lists;
 use super::plain::merges;
 use crate::metrics::CacheMetrics;
 
@@ -50,9 +51,10 @@ impl Parsed {
     }
 
     /// Whether what is valid with some values of its variables surely is with these.
-    pub fn fits(&self, types: &InputTypes, variables: &Variables) -> bool {
+    /// What lists were read as is put into `lists`.
+    pub fn fits(&self, types: &InputTypes, variables: &Variables, lists: &Lists) -> bool {
         let operation = self.only_operation();
-        operation.is_some_and(|operation| types.fit(operation, &self.within, variables))
+        operation.is_some_and(|operation| types.fit(operation, &self.within, variables, lists))
     }
 
     /// It was found valid.

@@ -1,6 +1,7 @@
 //! How callers name things, and what they say about files and fields.
 
 use async_graphql::{ID, InputObject, OneofObject};
+use serde::Deserialize;
 use timestore_entity::Timestamp;
 use timestore_entity::schema_version::Field;
 
@@ -31,8 +32,9 @@ impl DatasetRefInput {
 }
 
 /// Names a storage target.
-#[derive(Clone, Debug, OneofObject)]
+#[derive(Clone, Debug, PartialEq, OneofObject, Deserialize)]
 #[graphql(name = "StorageTargetRef")]
+#[serde(rename_all = "camelCase")]
 pub enum StorageTargetRefInput {
     /// By its global id.
     Id(ID),

@@ -4,6 +4,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime as ChronoDateTime, SecondsFormat, Timelike, Utc};
+use serde::Deserialize;
 use timestore_entity::Timestamp;
 
 use crate::model::duration::IsoDuration;
@@ -22,7 +23,8 @@ pub struct DateTime(pub Timestamp);
 pub struct Duration(pub IsoDuration);
 
 /// Any JSON value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Json(pub serde_json::Value);
 
 /// What the scalar of this name reads, in words.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::large;
 use crate::graphql::numbers::{oversized_integer, shortened};
-use crate::graphql::persisted;
+use crate::graphql::{listed, persisted};
 
 /// What came.
 pub enum Incoming {
@@ -160,7 +160,7 @@ struct Fields {
     query: Option<String>,
     document_id: Option<String>,
     operation_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "listed::variables")]
     variables: Variables,
     extensions: Option<Map<String, Value>>,
 }

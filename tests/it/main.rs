@@ -44,6 +44,7 @@ mod lifecycle;
 mod lifecycle_run;
 mod lifecycle_schedule;
 mod limits;
+mod listed;
 mod metrics;
 mod migrations;
 mod node;

@@ -8,6 +8,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::draft::ManifestDraft;
 use crate::graphql::enums::{DuplicatePolicy, ManifestOperation};
 use crate::graphql::id::GlobalId;
+use crate::graphql::listed::Listed;
 use crate::graphql::reference::{DatasetRefInput, PartitionRefInput, SchemaRefInput};
 use crate::graphql::scalar::Json;
 use crate::graphql::user_error::{UserError, settle};
@@ -42,7 +43,10 @@ impl DraftMutation {
         #[graphql(desc = "The files.")] input: StagePartitionsInput,
     ) -> Result<StagePartitionsPayload> {
         let named = [GlobalId::draft(&input.draft).dataset()];
-        let result = ctx.store().draft_stage(ctx.requester(), input.into_store()).await;
+        let result = ctx
+            .store()
+            .draft_stage(ctx.requester(), input.into_store(ctx)?)
+            .await;
         let (staged, user_errors) = settle(ctx, &named, result).await?;
         let (draft, skipped) = staged.unzip();
         Ok(StagePartitionsPayload {
@@ -103,8 +107,8 @@ pub struct StagePartitionsInput {
     /// The id of the draft.
     pub draft: ID,
     /// Files to add.
-    #[graphql(default_with = "Some(Vec::new())")]
-    pub add: Option<Vec<PartitionInput>>,
+    #[graphql(default_with = "Some(Listed::default())")]
+    pub add: Option<Listed<PartitionInput>>,
     /// Files to remove.
     #[graphql(default_with = "Some(Vec::new())")]
     pub remove: Option<Vec<PartitionRefInput>>,
@@ -174,10 +178,10 @@ impl CreateManifestDraftInput {
 }
 
 impl StagePartitionsInput {
-    fn into_store(self) -> DraftStage {
-        DraftStage {
+    fn into_store(self, ctx: &Context<'_>) -> Result<DraftStage> {
+        Ok(DraftStage {
             draft: GlobalId::draft(&self.draft),
-            add: partitions_into_store(self.add),
+            add: partitions_into_store(ctx, self.add)?,
             remove: self
                 .remove
                 .unwrap_or_default()
@@ -185,7 +189,7 @@ impl StagePartitionsInput {
                 .map(PartitionRefInput::into_store)
                 .collect(),
             on_duplicate: self.on_duplicate.unwrap_or(DuplicatePolicy::Reject).into(),
-        }
+        })
     }
 }
 

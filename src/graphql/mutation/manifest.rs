@@ -6,6 +6,7 @@ use super::partition::{PartitionInput, partitions_into_store};
 use super::published::{PublishManifestPayload, PublishManifestsPayload};
 use crate::graphql::context::ContextExt;
 use crate::graphql::enums::{DuplicatePolicy, ManifestOperation};
+use crate::graphql::listed::Listed;
 use crate::graphql::reference::{DatasetRefInput, PartitionRefInput, SchemaRefInput};
 use crate::graphql::scalar::{BigInt, DateTime, Json};
 use crate::store::publish::{ManifestPublish, WatermarkAdvance};
@@ -25,7 +26,7 @@ impl ManifestMutation {
         let named = [input.dataset.clone().into_store()];
         let result = ctx
             .store()
-            .manifest_publish(ctx.requester(), input.into_store())
+            .manifest_publish(ctx.requester(), input.into_store(ctx)?)
             .await;
         PublishManifestPayload::new(ctx, &named, result).await
     }
@@ -36,11 +37,8 @@ impl ManifestMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The manifests.")] input: PublishManifestsInput,
     ) -> Result<PublishManifestsPayload> {
-        let manifests: Vec<_> = input
-            .manifests
-            .into_iter()
-            .map(PublishManifestInput::into_store)
-            .collect();
+        let manifests = input.manifests.into_iter();
+        let manifests: Vec<_> = manifests.map(|one| one.into_store(ctx)).collect::<Result<_>>()?;
         let named: Vec<_> = manifests.iter().map(|one| one.dataset.clone()).collect();
         let result = ctx.store().manifests_publish(ctx.requester(), manifests).await;
         PublishManifestsPayload::new(ctx, &named, result).await
@@ -59,8 +57,8 @@ pub struct PublishManifestInput {
     /// The schema of the files to add. When omitted, the newest one of the dataset.
     pub schema: Option<SchemaRefInput>,
     /// Files to add.
-    #[graphql(default_with = "Some(Vec::new())")]
-    pub add: Option<Vec<PartitionInput>>,
+    #[graphql(default_with = "Some(Listed::default())")]
+    pub add: Option<Listed<PartitionInput>>,
     /// Files to remove. Naming one twice counts once.
     #[graphql(default_with = "Some(Vec::new())")]
     pub remove: Option<Vec<PartitionRefInput>>,
@@ -101,12 +99,12 @@ pub struct PublishManifestsInput {
 }
 
 impl PublishManifestInput {
-    fn into_store(self) -> ManifestPublish {
-        ManifestPublish {
+    fn into_store(self, ctx: &Context<'_>) -> Result<ManifestPublish> {
+        Ok(ManifestPublish {
             dataset: self.dataset.into_store(),
             operation: self.operation.unwrap_or(ManifestOperation::Append).into(),
             schema: self.schema.map(SchemaRefInput::into_store),
-            add: partitions_into_store(self.add),
+            add: partitions_into_store(ctx, self.add)?,
             remove: self
                 .remove
                 .unwrap_or_default()
@@ -120,7 +118,7 @@ impl PublishManifestInput {
             watermark: self.watermark.map(WatermarkInput::into_store),
             summary: self.summary.map(|json| json.0),
             metadata: self.metadata.map(|json| json.0),
-        }
+        })
     }
 }
 

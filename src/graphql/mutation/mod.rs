@@ -21,6 +21,8 @@ mod storage_target;
 
 use async_graphql::MergedObject;
 
+pub use self::partition::PartitionInput;
+
 /// Changes to the catalog. Each is one transaction, with its audit event and its entry in the change feed: all or nothing.
 #[derive(Default, MergedObject)]
 pub struct Mutation(
