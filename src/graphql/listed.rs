@@ -22,7 +22,7 @@ use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::error::Error as GraphqlError;
+use super::error::{Code, Error as GraphqlError};
 
 /// How long a list must be to stay JSON, in bytes.
 const LONG: usize = 8 << 10;
@@ -61,8 +61,12 @@ pub fn unfold(variables: &mut Variables) -> std::result::Result<(), ServerError>
     for (path, value) in kept(variables) {
         if let Value::Binary(json) = value {
             *value = serde_json::from_slice(json).map_err(|error| {
-                let error = GraphqlError::bad_input(&path, format!("this is not JSON: {error}"));
-                ServerError::from(error)
+                let (path, error) = (path.join("."), error.to_string());
+                let message = match error.starts_with("recursion limit") {
+                    true => format!("the variable {path} is nested too deeply"),
+                    false => format!("the variable {path} is not JSON: {error}"),
+                };
+                ServerError::from(GraphqlError::new(Code::BadRequest, message))
             })?;
         }
     }

@@ -125,7 +125,9 @@ impl Media {
 fn status_of(error: &ServerError) -> Option<StatusCode> {
     let code = extension(error, "code")?;
     let is = |known: Code| *code == known.as_str().into();
-    if is(Code::Timeout) {
+    if is(Code::BadRequest) {
+        Some(StatusCode::BAD_REQUEST)
+    } else if is(Code::Timeout) {
         Some(StatusCode::GATEWAY_TIMEOUT)
     } else if is(Code::Overloaded) {
         Some(StatusCode::SERVICE_UNAVAILABLE)
