@@ -320,7 +320,8 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new((self.model.id, self.standing()), SchemaVersions(page.clone()));
+        let question = SchemaVersions(page.clone(), SchemaVersion::wanted_in_list(Selected::now(ctx)));
+        let asked = Asked::new((self.model.id, self.standing()), question);
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(
             list,
@@ -370,7 +371,8 @@ impl Dataset {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new((self.model.id, self.standing()), Manifests(page.clone()));
+        let question = Manifests(page.clone(), Manifest::wanted_in_list(Selected::now(ctx)));
+        let asked = Asked::new((self.model.id, self.standing()), question);
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::Manifests(self.model.id)))
     }

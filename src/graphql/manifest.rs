@@ -67,6 +67,11 @@ impl Manifest {
         selected.columns::<Model>(Self::columns_of)
     }
 
+    /// The same where a list of them is selected.
+    pub fn wanted_in_list(selected: Selected<'_>) -> Columns {
+        selected.columns_of_list::<Model>(Self::columns_of)
+    }
+
     /// The columns that a field is made of.
     fn columns_of(field: &str) -> Columns {
         match field {

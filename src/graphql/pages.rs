@@ -21,7 +21,7 @@ use crate::store::diff::Side;
 use crate::store::manifest::ManifestKey;
 use crate::store::partition::{PartitionFilter, PartitionPosition, PartitionQuery, Pruning};
 use crate::store::schema_version::SchemaVersionKey;
-use crate::store::{self, Page, Rows, Store};
+use crate::store::{self, Columns, Page, Rows, Store};
 
 /// A question that the store answers for many parents at once.
 pub trait Question: Clone + Debug + Eq + Hash + Send + Sync + 'static {
@@ -111,7 +111,7 @@ macro_rules! standing_lists {
     ($($(#[doc = $doc:expr])* $name:ident: $parent:ty => $row:ident = $method:ident;)+) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $name(pub Page<i32>);
+        pub struct $name(pub Page<i32>, pub Columns);
 
         impl Question for $name {
             type Parent = Placed<$parent>;
@@ -128,7 +128,7 @@ macro_rules! standing_lists {
                 }
                 let asked: Vec<$parent> = standings.keys().copied().collect();
                 let mut found = HashMap::with_capacity(parents.len());
-                for (parent, rows) in store.$method(&asked, &self.0).await? {
+                for (parent, rows) in store.$method(&asked, &self.0, self.1).await? {
                     let standings = standings.remove(&parent).unwrap_or_default();
                     let copies = repeat_n(rows, standings.len());
                     found.extend(standings.into_iter().zip(copies).map(|(standing, rows)| {
@@ -139,12 +139,13 @@ macro_rules! standing_lists {
             }
 
             fn kept(&self, versions: &Versions, parent: &Self::Parent) -> Option<Arc<Rows<$row>>> {
-                versions.get(&Lasting::$name(parent.0, self.0.clone(), parent.1?))
+                versions.get(&Lasting::$name(parent.0, self.0.clone(), parent.1?, self.1))
             }
 
             fn keep(&self, versions: &Versions, parent: &Self::Parent, rows: &Arc<Rows<$row>>) {
                 if let Some(standing) = parent.1 {
-                    versions.keep(Lasting::$name(parent.0, self.0.clone(), standing), rows.clone());
+                    let what = Lasting::$name(parent.0, self.0.clone(), standing, self.1);
+                    versions.keep(what, rows.clone());
                 }
             }
         }
@@ -152,11 +153,11 @@ macro_rules! standing_lists {
 }
 
 standing_lists! {
-    /// A page of the schema versions of a dataset.
+    /// Some columns of a page of the schema versions of a dataset.
     SchemaVersions: DatasetId => SchemaVersion = schema_version_pages;
-    /// A page of the manifests of a dataset.
+    /// Some columns of a page of the manifests of a dataset.
     Manifests: DatasetId => Manifest = manifest_pages;
-    /// A page of the manifests that used a schema version.
+    /// Some columns of a page of the manifests that used a schema version.
     ManifestsUsing: SchemaVersionKey => Manifest = manifest_pages_by_schema_version;
 }
 

@@ -9,6 +9,7 @@ use async_graphql::{Context, Object};
 use serde::{Deserialize, Serialize};
 use timestore_entity::Timestamp;
 use timestore_entity::ids::PartitionId;
+use timestore_entity::partition::Model;
 use uuid::Uuid;
 
 use super::connection::to_int;
@@ -123,11 +124,9 @@ async fn files(
 
 /// The columns that the fields of the files are made of, as far as they are asked for.
 fn wanted_columns(ctx: &Context<'_>) -> Columns {
-    let mut columns = Partition::FEWEST;
-    Selected::now(ctx).for_each_of_list(&mut |field| {
-        columns = columns.or(Partition::columns_of(&field.name.node));
-    });
-    columns
+    let selected = Selected::now(ctx);
+    let columns = selected.columns_of_list::<Model>(Partition::columns_of);
+    columns.or(Partition::FEWEST)
 }
 
 impl PartitionConnection {

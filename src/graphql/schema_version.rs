@@ -57,6 +57,11 @@ impl SchemaVersion {
         selected.columns::<Model>(Self::columns_of)
     }
 
+    /// The same where a list of them is selected.
+    pub fn wanted_in_list(selected: Selected<'_>) -> Columns {
+        selected.columns_of_list::<Model>(Self::columns_of)
+    }
+
     /// The columns that a field is made of.
     fn columns_of(field: &str) -> Columns {
         match field {
@@ -150,7 +155,8 @@ impl SchemaVersion {
             before,
         }
         .page(&list, MAX_LIMIT)?;
-        let asked = Asked::new((key, self.standing), ManifestsUsing(page.clone()));
+        let columns = Manifest::wanted_in_list(Selected::now(ctx));
+        let asked = Asked::new((key, self.standing), ManifestsUsing(page.clone(), columns));
         let rows = ctx.loaders().load(asked).await?.unwrap_or_default();
         Ok(Connection::new(list, page, rows, Count::ManifestsUsing(key)))
     }

@@ -76,6 +76,13 @@ impl<'a> Selected<'a> {
         self.for_each(&mut |field| columns = columns.or(columns_of(&field.name.node)));
         columns
     }
+
+    /// The same of the objects of a connection.
+    pub fn columns_of_list<M: ByPlace>(self, columns_of: fn(&str) -> Columns) -> Columns {
+        let mut columns = Columns::named::<M>(&[]);
+        self.for_each_of_list(&mut |field| columns = columns.or(columns_of(&field.name.node)));
+        columns
+    }
 }
 
 /// Whether all arguments of a field are null, or variables without a value.

@@ -39,12 +39,12 @@ pub enum Lasting {
     SchemaVersion(SchemaVersionKey, Columns),
     /// Some columns of a version of a dataset.
     Manifest(ManifestKey, Standing, Columns),
-    /// A page of the schema versions of a dataset.
-    SchemaVersions(DatasetId, Page<i32>, Standing),
-    /// A page of the versions of a dataset.
-    Manifests(DatasetId, Page<i32>, Standing),
-    /// A page of the versions that used a schema version.
-    ManifestsUsing(SchemaVersionKey, Page<i32>, Standing),
+    /// Some columns of a page of the schema versions of a dataset.
+    SchemaVersions(DatasetId, Page<i32>, Standing, Columns),
+    /// Some columns of a page of the versions of a dataset.
+    Manifests(DatasetId, Page<i32>, Standing, Columns),
+    /// Some columns of a page of the versions that used a schema version.
+    ManifestsUsing(SchemaVersionKey, Page<i32>, Standing, Columns),
 }
 
 /// Where a dataset stands: which versions it has, and which of them can be read.

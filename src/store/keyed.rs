@@ -71,7 +71,7 @@ async fn rows_in<M: ByPlace>(
             Columns::ALL.select::<M>("own"),
             in_relation(key, &relation)
         );
-        rows.extend(relation.sql.by_place(connection, text).await?);
+        rows.extend(relation.sql.by_place(connection, text, Columns::ALL).await?);
     }
     Ok(rows)
 }
@@ -86,12 +86,13 @@ pub(super) struct DatasetList {
     pub(super) descending: bool,
 }
 
-/// The same page of each dataset's list, in one statement.
+/// The same page of each dataset's list, with `columns`, in one statement.
 pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
     connection: &impl ConnectionTrait,
     list: &DatasetList,
     ids: &[DatasetId],
     page: &Page<K>,
+    columns: Columns,
     key_of: impl Fn(&M) -> (DatasetId, K),
 ) -> Result<HashMap<DatasetId, Rows<M>>> {
     let mut found: Vec<M> = Vec::new();
@@ -101,7 +102,7 @@ pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
         let mut branch = vec!["child.dataset_id = parent.id".to_owned()];
         branch.extend(keyset.conditions);
         let select = FirstOfEach {
-            columns: &Columns::ALL.select::<M>("child"),
+            columns: &columns.select::<M>("child"),
             of_child: &["*"],
             parents: "timestore.datasets as parent",
             of: &format!("parent.id in (select given.id from {from})"),
@@ -112,7 +113,7 @@ pub(super) async fn pages_by_dataset<M: ByPlace, K: Clone + Ord + Into<Value>>(
             keeps_childless: false,
         };
         let text = first_of_each(&sql, &select);
-        found.extend(sql.by_place(connection, text).await?);
+        found.extend(sql.by_place(connection, text, columns).await?);
     }
     Ok(group(page, found, key_of, list.descending))
 }

@@ -57,29 +57,33 @@ impl Store {
         Ok(found)
     }
 
-    /// The same page of each dataset's manifests, newest first.
+    /// The same page of each dataset's manifests, newest first, with these columns.
     pub async fn manifest_pages(
         &self,
         ids: &[DatasetId],
         page: &Page<i32>,
+        columns: Columns,
     ) -> Result<HashMap<DatasetId, Rows<Manifest>>> {
+        let columns = columns.or(Columns::named::<Manifest>(&["dataset_id"]));
         let list = DatasetList {
             table: "manifests",
             key: "version",
             descending: true,
         };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &Manifest| {
+        pages_by_dataset(&self.reader, &list, ids, page, columns, |row: &Manifest| {
             (row.dataset_id, row.version)
         })
         .await
     }
 
-    /// The same page of the manifests that used each schema version, newest first.
+    /// The same page of the manifests that used each schema version, newest first, with these columns.
     pub async fn manifest_pages_by_schema_version(
         &self,
         keys: &[SchemaVersionKey],
         page: &Page<i32>,
+        columns: Columns,
     ) -> Result<HashMap<SchemaVersionKey, Rows<Manifest>>> {
+        let columns = columns.or(Columns::named::<Manifest>(&["dataset_id", "schema_version"]));
         let mut found: Vec<Manifest> = Vec::new();
         for Relation { from, mut sql, .. } in relations(&self.reader, schema_version_columns(keys)) {
             let keyset = page.keyset(&mut sql, "child.version", true);
@@ -87,7 +91,7 @@ impl Store {
                 "child.dataset_id = parent.dataset_id and child.schema_version = parent.version".to_owned();
             let branch = [vec![own], keyset.conditions].concat().join(" and ");
             let select = FirstOfEach {
-                columns: &Columns::ALL.select::<Manifest>("child"),
+                columns: &columns.select::<Manifest>("child"),
                 of_child: &["*"],
                 parents: "timestore.schema_versions as parent",
                 of: &format!("(parent.dataset_id, parent.version) in (select * from {from})"),
@@ -98,7 +102,7 @@ impl Store {
                 keeps_childless: false,
             };
             let text = first_of_each(&sql, &select);
-            found.extend(sql.by_place::<Manifest>(&self.reader, text).await?);
+            found.extend(sql.by_place::<Manifest>(&self.reader, text, columns).await?);
         }
         let key_of = |row: &Manifest| {
             (

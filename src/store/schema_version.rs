@@ -17,7 +17,7 @@ use super::dataset::{dataset_find_with_head_lock_in_txn, dataset_not_found};
 use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_number};
 use super::trail::Trail;
-use super::{DatasetRef, FaultKind, Page, Result, Rows, SchemaRef, Store};
+use super::{Columns, DatasetRef, FaultKind, Page, Result, Rows, SchemaRef, Store};
 use crate::auth::Requester;
 use crate::model::checksum::schema_checksum;
 use crate::model::compatibility::{Compatibility, CompatibilityKind, check_fields, compare};
@@ -157,18 +157,20 @@ impl Store {
             .collect())
     }
 
-    /// The same page of each dataset's schema versions, newest first.
+    /// The same page of each dataset's schema versions, newest first, with these columns.
     pub async fn schema_version_pages(
         &self,
         ids: &[DatasetId],
         page: &Page<i32>,
+        columns: Columns,
     ) -> Result<HashMap<DatasetId, Rows<SchemaVersion>>> {
+        let columns = columns.or(Columns::named::<SchemaVersion>(&["dataset_id"]));
         let list = DatasetList {
             table: "schema_versions",
             key: "version",
             descending: true,
         };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &SchemaVersion| {
+        pages_by_dataset(&self.reader, &list, ids, page, columns, |row: &SchemaVersion| {
             (row.dataset_id, row.version)
         })
         .await

@@ -16,7 +16,7 @@ use super::faults::Faults;
 use super::keyed::{DatasetList, pages_by_dataset, rows_by_id};
 use super::manifest::manifests_resolve_in_txn;
 use super::trail::Trail;
-use super::{DatasetRef, Fault, FaultKind, ManifestRef, Page, Result, Rows, Store};
+use super::{Columns, DatasetRef, Fault, FaultKind, ManifestRef, Page, Result, Rows, Store};
 use crate::auth::Requester;
 use crate::model::naming;
 
@@ -150,7 +150,7 @@ impl Store {
             key: "name",
             descending: false,
         };
-        pages_by_dataset(&self.reader, &list, ids, page, |row: &Snapshot| {
+        pages_by_dataset(&self.reader, &list, ids, page, Columns::ALL, |row: &Snapshot| {
             (row.dataset_id, row.name.clone())
         })
         .await

@@ -10,6 +10,7 @@ use crate::support::database::TestDatabase;
 both! {
     a_field_of_a_file_is_what_it_is_alone,
     a_field_of_what_a_dataset_is_read_with_is_what_it_is_alone,
+    a_field_of_a_version_in_a_list_is_what_it_is_alone,
 }
 
 /// Three versions, the second without a file of the first, in which every column has a value somewhere.
@@ -176,5 +177,32 @@ async fn a_field_of_what_a_dataset_is_read_with_is_what_it_is_alone(database: Te
     ] {
         let ways = around.map(|around| around.replace("AROUND", way));
         compare(&app, of, &ids, within, &ways.each_ref().map(String::as_str)).await;
+    }
+}
+
+async fn a_field_of_a_version_in_a_list_is_what_it_is_alone(database: TestDatabase) {
+    let app = App::new(&database).await;
+    fill(&app).await;
+    for (of, list) in [
+        ("Manifest", "manifests { LIST }"),
+        ("Manifest", "schemaVersions { nodes { manifests { LIST } } }"),
+        ("SchemaVersion", "schemaVersions { LIST }"),
+    ] {
+        let selected = |list_of: &str, fragment: &str| {
+            let list = list.replace("LIST", list_of);
+            format!("{{ dataset(by: {{ slug: \"weather\" }}) {{ {list} }} }} {fragment}")
+        };
+        let ids = values(&app.query(&selected("nodes { value: id }", ""), json!({})).await);
+        assert!(!ids.is_empty());
+        let fragment = format!("fragment it on {of} {{ FIELD }}");
+        let ways = [
+            selected("nodes { FIELD }", ""),
+            selected(
+                "pageInfo { endCursor } edges { cursor node { ...it } }",
+                &fragment,
+            ),
+        ];
+        let ways = ways.each_ref().map(String::as_str);
+        compare(&app, of, &ids, &format!("{of} {{ FIELD }}"), &ways).await;
     }
 }

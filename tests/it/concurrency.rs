@@ -9,7 +9,7 @@ use timestore_gateway::store::change::ChangeFilter;
 use timestore_gateway::store::clock::SystemClock;
 use timestore_gateway::store::manifest::CommitStatus;
 use timestore_gateway::store::publish::ManifestPublish;
-use timestore_gateway::store::{Clock, DatasetRef, FaultKind, Page, StoreError};
+use timestore_gateway::store::{Clock, Columns, DatasetRef, FaultKind, Page, StoreError};
 use uuid::Uuid;
 
 use crate::support::catalog::{ann, append, at, dataset, file, paths, publish};
@@ -46,7 +46,7 @@ async fn versions_are_without_gaps_in_commit_order_under_many_publishers(databas
     }
     publishers.join_all().await;
     let page = store
-        .manifest_pages(&[id], &Page::first(100, None))
+        .manifest_pages(&[id], &Page::first(100, None), Columns::ALL)
         .await
         .unwrap()
         .remove(&id)

@@ -53,14 +53,15 @@ impl Sql {
             .collect()
     }
 
-    /// Runs `text` and reads its rows as `M`, whose columns come first.
+    /// Runs `text` and reads its rows as `M`, of which `columns` come first.
     pub(in crate::store) async fn by_place<M: ByPlace>(
         self,
         connection: &impl ConnectionTrait,
         text: String,
+        columns: Columns,
     ) -> Result<Vec<M>, DbErr> {
         let rows = self.rows(connection, text).await?;
-        rows.iter().map(|row| M::read(row, 0, Columns::ALL)).collect()
+        rows.iter().map(|row| M::read(row, 0, columns)).collect()
     }
 
     /// Runs `text` and reads its first row as `M`.
