@@ -51,8 +51,8 @@ export const manifestsOfSchema = prepared(
 );
 
 // Files lie in an index by span class and start time: see benches/sql/window.sql.
-function partitionPages(name, conditions) {
-  const branch = (visible) => `
+function partitionPages(name, removed, live = [removed]) {
+  const branch = (visible, conditions) => `
     (select * from timestore.partitions
      where dataset_id = k.dataset_id and span_class = class and ${visible} and added_version <= k.version ${conditions}
      order by start_time, id limit $3)`;
@@ -65,9 +65,9 @@ function partitionPages(name, conditions) {
      join timestore.dataset_heads h on h.dataset_id = k.dataset_id
      cross join lateral (
        select v.* from generate_series(0, 39) class cross join lateral (
-         ${branch("removed_version is null")}
+         ${live.map((conditions) => branch("removed_version is null", conditions)).join(" union all ")}
          union all
-         ${branch("removed_version <> 0 and removed_version > k.version and h.latest_version > k.version")}
+         ${branch("removed_version <> 0 and removed_version > k.version and h.latest_version > k.version", removed)}
        ) v
        where h.span_classes >> class & 1 = 1
        order by v.start_time, v.id limit $3
@@ -81,7 +81,15 @@ const window = `
   and start_time <= $5::timestamptz and end_time >= $4::timestamptz`;
 const key = `
   and (partition_key -> $6 = $7::jsonb or jsonb_typeof(partition_key -> $6) is distinct from jsonb_typeof($7::jsonb))`;
+// Where all files have texts of that name and no others, an index finds them by their whole key.
+const isWhole = "h.key_names = jsonb_build_array($6::text) and jsonb_typeof($7::jsonb) = 'string'";
+const wholeKey = `
+  and ${isWhole} and partition_key = jsonb_build_object($6::text, $7::jsonb) and partition_key <> '{}'
+  and jsonb_hash_extended(partition_key, 0) = jsonb_hash_extended(jsonb_build_object($6::text, $7::jsonb), 0)`;
 
 export const firstPartitions = partitionPages("first_partitions", "");
 export const windowPartitions = partitionPages("window_partitions", window);
-export const keyedPartitions = partitionPages("keyed_partitions", window + key);
+export const keyedPartitions = partitionPages("keyed_partitions", window + key, [
+  window + wholeKey,
+  `${window + key} and (${isWhole}) is not true`,
+]);

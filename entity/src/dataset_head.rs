@@ -1,7 +1,9 @@
 //! Table `dataset_heads`: the one row that publishers of a dataset queue on. It hands out version numbers and keeps the
 //! totals of the newest version.
 
+use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::DatasetId;
@@ -33,7 +35,15 @@ pub struct Model {
     pub last_published_at: Option<Timestamp>,
     /// Counts how often versions have expired.
     pub history_revision: i32,
+    /// The names that the partition keys of all files that were ever published have, and no others, where all their values are texts;
+    /// null where there is no such list, and before the first file.
+    pub key_names: Option<KeyNames>,
 }
+
+/// Names of the values of partition keys, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct KeyNames(pub Vec<String>);
 
 /// Relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

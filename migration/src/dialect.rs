@@ -12,6 +12,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ),
     ("(pg_current_xact_id()::text::bigint)", "0"),
     ("jsonb_typeof(", "json_type("),
+    ("jsonb_hash_extended(partition_key, 0)", "partition_key"),
     (" collate \"C\"", ""),
     (" jsonb", " text"),
     (" uuid", " blob"),

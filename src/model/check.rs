@@ -24,6 +24,8 @@ pub enum Check {
     FileCounts,
     /// Files are found by their span class.
     SpanClass,
+    /// Files are found by their partition key.
+    KeyNames,
     /// In any version a path occurs once.
     PathTwice,
     /// In any version an ingestion signature occurs once.
@@ -68,7 +70,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::VersionGap,
         Self::VersionOrder,
         Self::SchemaVersionGap,
@@ -77,6 +79,7 @@ impl Check {
         Self::FileInterval,
         Self::FileCounts,
         Self::SpanClass,
+        Self::KeyNames,
         Self::PathTwice,
         Self::SignatureTwice,
         Self::Totals,
@@ -110,6 +113,7 @@ impl Check {
             Self::FileInterval => "file-interval",
             Self::FileCounts => "file-counts",
             Self::SpanClass => "span-class",
+            Self::KeyNames => "key-names",
             Self::PathTwice => "path-twice",
             Self::SignatureTwice => "signature-twice",
             Self::Totals => "totals",
@@ -145,6 +149,9 @@ impl Check {
             | Self::FileCounts
             | Self::Totals
             | Self::TimeBounds => RESTORE,
+            Self::KeyNames => {
+                "predicates on keys miss these files: set key_names of the head of the dataset to null, and they are found"
+            }
             Self::SpanClass => {
                 "windows miss these files until they are published again: replace each by the same file"
             }

@@ -17,6 +17,8 @@ pub mod duration;
 
 pub mod predicate;
 
+pub mod key_names;
+
 pub mod bloom;
 
 pub mod coverage;

@@ -54,6 +54,7 @@ by_place!(DatasetHead {
     span_classes,
     last_published_at,
     history_revision,
+    key_names,
 } always latest_version, latest_schema_version, history_revision);
 
 by_place!(SchemaVersion {

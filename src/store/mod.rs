@@ -87,8 +87,8 @@ pub struct Shared {
     read_grace: chrono::Duration,
     /// What applies to datasets that have no retention policy.
     retention_defaults: RetentionDefaults,
-    /// The span classes that a dataset used when it was last asked.
-    span_classes: Arc<Cache<DatasetId, i64>>,
+    /// What the files of a dataset were like when it was last asked.
+    shapes: Arc<Cache<DatasetId, visible::Shape>>,
     metrics: Metrics,
 }
 
@@ -112,7 +112,7 @@ impl Store {
             clock,
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
-            span_classes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
+            shapes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
             metrics,
         };
         Self {

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
+use timestore_entity::dataset_head::KeyNames;
 use timestore_entity::ids::DatasetId;
 
 use super::backend::{Column, Relation, Sql, named, relations};
@@ -33,12 +34,21 @@ pub(super) fn parents(sql: &Sql, from: &str) -> (String, String) {
     (format!("{manifest} {head}"), given)
 }
 
-/// Versions that can be read, and the span classes that their datasets have ever used.
+/// Versions that can be read, and what the files of their datasets look like.
 pub(super) struct Scope {
     /// The versions.
     pub(super) keys: Vec<ManifestKey>,
-    /// Bit c is set when one of the datasets has files of class c.
+    /// What the files of the dataset of each of them are like.
+    pub(super) shapes: Vec<Shape>,
+}
+
+/// What all files are like that a dataset has ever had.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shape {
+    /// Bit c is set when there are files of class c.
     pub(super) span_classes: i64,
+    /// The names of the texts that their partition keys are made of, where that is known.
+    pub(super) key_names: Option<KeyNames>,
 }
 
 #[derive(FromQueryResult)]
@@ -47,6 +57,7 @@ struct Readable {
     version: i32,
     expired: bool,
     span_classes: i64,
+    key_names: Option<KeyNames>,
 }
 
 impl Scope {
@@ -54,23 +65,40 @@ impl Scope {
     pub(super) async fn find(connection: &impl ConnectionTrait, keys: &[ManifestKey]) -> Result<Self> {
         let mut scope = Self {
             keys: Vec::with_capacity(keys.len()),
-            span_classes: 0,
+            shapes: Vec::with_capacity(keys.len()),
         };
         for Relation { from, sql, .. } in relations(connection, manifest_columns(keys)) {
             let (parents, given) = parents(&sql, &from);
             let text = format!(
-                "select parent.dataset_id, parent.version, parent.expired_at is not null as expired, head.span_classes \
-                 from {parents} where {given}"
+                "select parent.dataset_id, parent.version, parent.expired_at is not null as expired, \
+                 head.span_classes, head.key_names from {parents} where {given}"
             );
             for row in sql.all::<Readable>(connection, text).await? {
                 if row.expired {
                     return Err(expired(connection, row.dataset_id, row.version).await?);
                 }
                 scope.keys.push((row.dataset_id, row.version));
-                scope.span_classes |= row.span_classes;
+                scope.shapes.push(Shape {
+                    span_classes: row.span_classes,
+                    key_names: row.key_names,
+                });
             }
         }
         Ok(scope)
+    }
+
+    /// Bit c is set when one of the datasets has files of class c.
+    pub(super) fn span_classes(&self) -> i64 {
+        let classes = self.shapes.iter().map(|shape| shape.span_classes);
+        classes.fold(0, |all, classes| all | classes)
+    }
+
+    /// The names of the texts that the partition keys of all files are made of, where that is known of a single version.
+    pub(super) fn key_names(&self) -> Option<&KeyNames> {
+        match &self.shapes[..] {
+            [only] => only.key_names.as_ref(),
+            _ => None,
+        }
     }
 
     /// Whether several of the versions are of one dataset.
@@ -84,16 +112,18 @@ impl Scope {
         relations(connection, manifest_columns(&self.keys))
     }
 
-    /// One condition on `child` for each span class and case: the file is visible at `parent`, and overlaps the window.
+    /// One condition on `child` for each span class and case: the file is visible at `parent`, and overlaps the window. Live files are told
+    /// apart by the conditions of `among`, each served by an index, where there are any.
     pub(super) fn branches(
         &self,
         sql: &mut Sql,
         window: Option<(Timestamp, Timestamp)>,
         more: &[String],
+        among: &[String],
     ) -> Vec<String> {
         let bounds = window.map(|(from, to)| (from, sql.bind(from), sql.bind(to)));
         let mut branches = Vec::new();
-        for class in span::classes(self.span_classes) {
+        for class in span::classes(self.span_classes()) {
             let mut own = vec![
                 "child.dataset_id = parent.dataset_id".to_owned(),
                 format!("child.span_class = {class}"),
@@ -109,7 +139,11 @@ impl Scope {
             // No index on the version that added a file, which knows neither the order nor the window.
             own.push("child.added_version + 0 <= parent.version".to_owned());
             let own = own.join(" and ");
-            branches.push(format!("child.removed_version is null and {own}"));
+            let live = format!("child.removed_version is null and {own}");
+            match among {
+                [] => branches.push(live),
+                among => branches.extend(among.iter().map(|one| format!("{one} and {live}"))),
+            }
             // At the newest version nothing has been removed since: the second case is not even looked at.
             branches.push(format!(
                 "child.removed_version <> 0 and child.removed_version > parent.version \

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::PartitionId;
 use timestore_entity::partition::Model as Partition;
+use timestore_gateway::model::predicate::{Conditions, KeyPredicate, key_may_match};
 use timestore_gateway::store::diff::{DiffKey, Side};
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::history::ManifestsExpire;
@@ -114,6 +115,8 @@ impl<'a> History<'a> {
         runtime.block_on(async {
             for step in steps {
                 self.step(step).await;
+                // What is remembered of the keys of the files so far must not be of harm later.
+                self.compare_by_key(self.versions.len() - 1).await;
             }
             for version in 1..self.versions.len() {
                 self.compare(version).await;
@@ -363,29 +366,60 @@ impl<'a> History<'a> {
             expected.values().map(|file| minute(file.0 + file.1)).max(),
             "version {version}"
         );
-        assert_eq!(&self.read(version, None).await, expected);
+        assert_eq!(&self.read(version, PartitionFilter::default()).await, expected);
         for (from, to) in [(0, 0), (50, 120), (195, 9_000), (20_000, 30_000)] {
             let overlaps = |file: &File| file.0 <= to && file.0 + file.1 >= from;
-            let expected: Files = expected
-                .iter()
-                .filter(|(_, file)| overlaps(file))
-                .map(|(p, f)| (p.clone(), f.clone()))
-                .collect();
+            let window = Some((minute(from), minute(to)));
+            let filter = PartitionFilter {
+                window,
+                ..PartitionFilter::default()
+            };
+            let expected = self.those(version, overlaps);
             assert_eq!(
-                self.read(version, Some((minute(from), minute(to)))).await,
+                self.read(version, filter).await,
                 expected,
                 "version {version}, {from} to {to}"
             );
         }
+        self.compare_by_key(version).await;
+    }
+
+    /// The files of a version, by one key and by two.
+    async fn compare_by_key(&self, version: usize) {
+        for texts in [json!(["a"]), json!(["c", "b"])] {
+            let is_among = Conditions {
+                in_: texts.as_array().cloned(),
+                ..Conditions::default()
+            };
+            let predicate = KeyPredicate::new("k", is_among).unwrap();
+            for window in [None, Some((50, 120))] {
+                let filter = PartitionFilter {
+                    window: window.map(|(from, to)| (minute(from), minute(to))),
+                    keys: vec![predicate.clone()],
+                    ..PartitionFilter::default()
+                };
+                let (from, to) = window.unwrap_or((i64::MIN, i64::MAX));
+                let expected = self.those(version, |file| {
+                    key_may_match(&predicate, &key_of(file)) && file.0 <= to && file.0 + file.1 >= from
+                });
+                assert_eq!(
+                    self.read(version, filter).await,
+                    expected,
+                    "version {version}, {texts}"
+                );
+            }
+        }
+    }
+
+    /// Some of the files of a version.
+    fn those(&self, version: usize, are: impl Fn(&File) -> bool) -> Files {
+        let files = self.versions[version].iter().filter(|(_, file)| are(file));
+        files.map(|(path, file)| (path.clone(), file.clone())).collect()
     }
 
     /// The files of a version, read in pages of two.
-    async fn read(&self, version: usize, window: Option<(DateTime<Utc>, DateTime<Utc>)>) -> Files {
+    async fn read(&self, version: usize, filter: PartitionFilter) -> Files {
         let key = (self.dataset.id, i32::try_from(version).unwrap());
-        let filter = PartitionFilter {
-            window,
-            ..PartitionFilter::default()
-        };
         let mut query = PartitionQuery {
             filter: filter.clone(),
             page: Page::first(2, None),
@@ -495,12 +529,26 @@ impl<'a> History<'a> {
     }
 }
 
-fn addition((path, (start, length, rows, bytes, checksum)): (&String, &File)) -> PartitionAdd {
+/// The partition key of a file: nearly always one text.
+fn key_of(file: &File) -> Value {
+    match file.0 {
+        198 => json!({ "k": 7 }),
+        199 => json!({}),
+        start if start % 3 == 0 => json!({ "k": "a" }),
+        start if start % 3 == 1 => json!({ "k": "b" }),
+        _ => json!({ "k": "c" }),
+    }
+}
+
+fn addition((path, file_of): (&String, &File)) -> PartitionAdd {
+    let key = key_of(file_of);
+    let (start, length, rows, bytes, checksum) = file_of;
     PartitionAdd {
         file_size_bytes: *bytes,
         row_count: *rows,
         end_time: minute(start + length),
         checksum: Some(checksum.clone()),
+        partition_key: Some(key),
         ..file(path, *start)
     }
 }

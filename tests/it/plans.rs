@@ -36,7 +36,7 @@ const SKEW: &str = "
         select (jsonb_populate_record(one, jsonb_build_object('dataset_id', small.id, 'id', gen_random_uuid()))).*
         from small cross join timestore.partitions as one union all
         select (jsonb_populate_record(one, jsonb_build_object('id', gen_random_uuid(), 'file_path', 'more-' || n,
-            'ingestion_signature', 'more-' || n))).*
+            'ingestion_signature', 'more-' || n, 'partition_key', jsonb_build_object('k', n::text)))).*
         from generate_series(1, 30000) as n cross join timestore.partitions as one;
     analyze";
 
@@ -93,7 +93,7 @@ async fn a_small_dataset_on_average_does_not_slow_down_a_large_one() {
     app.dataset("large").await;
     let input = json!({
         "dataset": slug("large"), "schema": { "fields": [{ "name": "c", "type": "DOUBLE" }] },
-        "add": [partition("2020-01-01", "first.parquet")],
+        "add": [with(partition("2020-01-01", "first.parquet"), json!({ "partitionKey": { "k": "v" } }))],
     });
     app.granted("publishManifest", input).await;
     let connection = database.connections().await.writer;
@@ -102,7 +102,7 @@ async fn a_small_dataset_on_average_does_not_slow_down_a_large_one() {
     let publish = async |path: &str, more: Value| {
         let file = with(
             partition("2020-01-02", path),
-            json!({ "ingestionSignature": path }),
+            json!({ "ingestionSignature": path, "partitionKey": { "k": path } }),
         );
         let input = with(json!({ "dataset": slug("large"), "add": [file] }), more);
         app.granted("publishManifest", input).await
@@ -125,7 +125,13 @@ async fn a_small_dataset_on_average_does_not_slow_down_a_large_one() {
         .iter()
         .filter(|text| text.contains("timestore.partitions"));
     assert!(of_files.count() > 10, "{statements:#?}");
+    let mut by_key = 0;
     for statement in &statements {
-        check(statement, &plan(&connection, statement).await);
+        let plan = plan(&connection, statement).await;
+        check(statement, &plan);
+        let is_by_key = plan.iter().any(|line| line.contains("partitions_live_key_idx"));
+        by_key += usize::from(is_by_key);
+        assert_eq!(is_by_key, statement.contains("jsonb_hash_extended"), "{plan:#?}");
     }
+    assert!(by_key > 0);
 }

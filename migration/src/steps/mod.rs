@@ -14,6 +14,7 @@ mod m20261127_000011_identity;
 mod m20261127_000020_cleared_changes;
 mod m20261127_000021_statistics;
 mod m20261128_000022_revisions;
+mod m20261128_000023_keys;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -45,6 +46,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261127_000020_cleared_changes::STEP,
     m20261127_000021_statistics::STEP,
     m20261128_000022_revisions::STEP,
+    m20261128_000023_keys::STEP,
 ];
 
 impl MigrationName for Step {

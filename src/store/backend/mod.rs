@@ -27,7 +27,7 @@ pub(super) use by_place::{Places, by_place};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
-pub(super) use json::{has_any, text_among};
+pub(super) use json::{has_any, is_key, text_among, text_names};
 pub(super) use place::{Place, is_null_at, value_at};
 pub(super) use pools::pool_states;
 pub use pools::{Connections, PoolState};

@@ -8,6 +8,7 @@ use sea_orm::sqlx::{Row, ValueRef};
 use sea_orm::{DbErr, QueryResult, RuntimeErr, TryGetable};
 use serde_json::{Map, Value as Json};
 use timestore_entity::Timestamp;
+use timestore_entity::dataset_head::KeyNames;
 use timestore_entity::enums::{
     CompatibilityMode, DatasetStatus, FileFormat, ManifestOperation, RetentionMode, StorageKind,
 };
@@ -128,6 +129,19 @@ impl Place for Json {
 
     fn unread() -> Self {
         Self::Null
+    }
+}
+
+impl Place for KeyNames {
+    fn from_binary(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [1, json @ ..] => serde_json::from_slice(json).ok(),
+            _ => None,
+        }
+    }
+
+    fn unread() -> Self {
+        Self::default()
     }
 }
 

@@ -151,5 +151,6 @@ fn first_head(dataset_id: DatasetId) -> dataset_head::ActiveModel {
         span_classes: Set(0),
         last_published_at: Set(None),
         history_revision: Set(0),
+        key_names: Set(None),
     }
 }

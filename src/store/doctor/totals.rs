@@ -1,4 +1,4 @@
-//! The totals of manifests, made again from their files: what came up to a version, less what went. One pass over the files,
+//! What heads and manifests say of all files: that all partition keys have the same names; and the totals of manifests, made again from their files: what came up to a version, less what went. One pass over the files,
 //! however many versions there are.
 //!
 //! Files that are gone were in no version that can be read, and neither came nor went as far as those are concerned.
@@ -6,9 +6,21 @@
 use super::Examination;
 use crate::model::check::Check;
 use crate::store::Result;
+use crate::store::backend::{Sql, text_names};
 
 pub(super) async fn examine_in_txn(of: &mut Examination<'_>) -> Result<()> {
-    of.look(Check::Totals, |_, dataset| totals(dataset)).await
+    of.look(Check::Totals, |_, dataset| totals(dataset)).await?;
+    of.look(Check::KeyNames, other_keys).await
+}
+
+/// Files whose keys have other names, or values, than the head says.
+fn other_keys(sql: &mut Sql, dataset: &str) -> String {
+    let names = text_names(sql, "child.partition_key");
+    format!(
+        "select child.file_path || ' has another partition key than the head says' as found, child.added_version as place \
+         from timestore.dataset_heads as head join timestore.partitions as child on child.dataset_id = head.dataset_id \
+         where head.dataset_id = {dataset} and head.key_names is not null and coalesce({names} <> head.key_names, true)"
+    )
 }
 
 fn totals(dataset: &str) -> String {

@@ -226,7 +226,7 @@ impl Store {
             let count =
                 |branch| format!("(select count(*) from timestore.partitions as child where {branch})");
             let mut terms: Vec<String> = scope
-                .branches(&mut sql, window, &[])
+                .branches(&mut sql, window, &[], &[])
                 .into_iter()
                 .map(count)
                 .collect();

@@ -10,13 +10,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 use timestore_entity::ids::DatasetId;
 use timestore_entity::partition::Model as Partition;
 
 use super::columns::{self, VERSIONS};
 use super::{PartitionFilter, PartitionPosition};
+use crate::model::key_names::whole_keys;
 use crate::store::backend::{
-    Columns, FirstOfEach, Relation, Sql, each_with, first_of_each, text_among, value_at,
+    Columns, FirstOfEach, Relation, Sql, each_with, first_of_each, is_key, text_among, value_at,
 };
 use crate::store::keyed::{group, in_order};
 use crate::store::manifest::ManifestKey;
@@ -31,8 +33,8 @@ const MAX_TEXTS: usize = 100;
 struct Found {
     /// The files of each dataset that are on the page of one of its versions.
     files: HashMap<DatasetId, Vec<Partition>>,
-    /// Whether a version has expired.
-    has_expired: bool,
+    /// Whether a version has expired, or its dataset has files with other keys than was thought.
+    is_other: bool,
     /// The span classes that the datasets use.
     span_classes: i64,
 }
@@ -48,15 +50,19 @@ impl Store {
     ) -> Result<ByManifest<Arc<Rows<Partition>>>> {
         if let Some(remembered) = self.remembered(keys) {
             let found = self.find(&remembered, filter, page, columns).await?;
-            if !found.has_expired && remembered.span_classes & found.span_classes == found.span_classes {
+            if !found.is_other && remembered.span_classes() & found.span_classes == found.span_classes {
                 return Ok(found.pages(keys, page));
             }
         }
-        let scope = Scope::find(&self.reader, keys).await?;
-        for key in keys {
-            self.span_classes.insert(key.0, scope.span_classes);
+        let mut scope = Scope::find(&self.reader, keys).await?;
+        for ((dataset, _), shape) in scope.keys.iter().zip(&scope.shapes) {
+            self.shapes.insert(*dataset, shape.clone());
         }
-        let found = self.find(&scope, filter, page, columns).await?;
+        let mut found = self.find(&scope, filter, page, columns).await?;
+        if found.is_other {
+            scope.shapes.iter_mut().for_each(|shape| shape.key_names = None);
+            found = self.find(&scope, filter, page, columns).await?;
+        }
         Ok(found.pages(&scope.keys, page))
     }
 
@@ -74,13 +80,10 @@ impl Store {
 
     /// What is remembered of all these versions.
     fn remembered(&self, keys: &[ManifestKey]) -> Option<Scope> {
-        let mut span_classes = 0;
-        for (dataset, _) in keys {
-            span_classes |= self.span_classes.get(dataset)?;
-        }
+        let shapes = keys.iter().map(|(dataset, _)| self.shapes.get(dataset));
         Some(Scope {
             keys: keys.to_vec(),
-            span_classes,
+            shapes: shapes.collect::<Option<_>>()?,
         })
     }
 
@@ -110,11 +113,12 @@ impl Store {
                     ));
                 }
             }
-            let branches = scope.branches(&mut sql, filter.window, &conditions);
+            let (among, is_as_known) = by_key(&mut sql, scope, filter);
+            let branches = scope.branches(&mut sql, filter.window, &conditions, &among);
             let (parents, given) = parents(&sql, &from);
             let select = FirstOfEach {
                 columns: &format!(
-                    "parent.dataset_id, case when parent.expired_at is null then head.span_classes end, {}",
+                    "parent.dataset_id, case when parent.expired_at is null{is_as_known} then head.span_classes end, {}",
                     columns::select(columns)
                 ),
                 of_child: &names,
@@ -134,7 +138,7 @@ impl Store {
                 let dataset = value_at(&row, 0)?;
                 match value_at::<Option<i64>>(&row, 1)? {
                     Some(span_classes) => found.span_classes |= span_classes,
-                    None => found.has_expired = true,
+                    None => found.is_other = true,
                 }
                 // A version may have no such file.
                 if let Some(file) = columns::read(&row, 2, columns, dataset)? {
@@ -144,6 +148,21 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Conditions for the whole keys that the predicates leave, and one more on the head, that keys are as was thought; none where there are
+/// no such keys.
+fn by_key(sql: &mut Sql, scope: &Scope, filter: &PartitionFilter) -> (Vec<String>, String) {
+    let keys = scope.key_names().and_then(|names| {
+        let keys = whole_keys(&names.0, &filter.keys)?;
+        Some((names, keys))
+    });
+    let Some((names, keys)) = keys else {
+        return (Vec::new(), String::new());
+    };
+    let among = keys.iter().map(|key| is_key(sql, key)).collect();
+    let names = sql.bind(json!(names));
+    (among, format!(" and head.key_names = {names}"))
 }
 
 /// The same files, each once, whatever the number of versions that it is on the page of: no more than their ids is read before that.

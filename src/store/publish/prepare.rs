@@ -5,7 +5,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
-use timestore_entity::dataset_head::Model as DatasetHead;
+use timestore_entity::dataset_head::{KeyNames, Model as DatasetHead};
 use timestore_entity::enums::{DatasetStatus, ManifestOperation};
 use timestore_entity::manifest::{self, Model as Manifest};
 use timestore_entity::partition::Model as Partition;
@@ -16,12 +16,14 @@ use super::duplicates::duplicates_in_txn;
 use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
-use crate::store::backend::Sql;
+use crate::model::key_names::names_in_common;
+use crate::store::backend::{Sql, text_names};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
 use crate::store::schema_version::{Resolved, resolve_in_txn};
 use crate::store::staged::{staged_duplicates_in_txn, staged_not_live_in_txn};
+use crate::store::visible::Shape;
 use crate::store::watermark::watermark_check_in_txn;
 use crate::store::{Fault, FaultKind, Result, SchemaRef, Store};
 
@@ -45,7 +47,7 @@ pub(super) struct Ready {
     pub(super) schema: Option<Resolved>,
     pub(super) files: Files,
     pub(super) added: Sums,
-    pub(super) span_classes: i64,
+    pub(super) shape: Shape,
     pub(super) doomed: Doomed,
     pub(super) removed: Sums,
     /// Where the content is that of an earlier version: that version.
@@ -119,7 +121,7 @@ impl Store {
             return Ok(Prepared::Refused(faults.into_inner()));
         }
         let removed = doomed.sums_in_txn(transaction, dataset.id).await?;
-        let (added, span_classes) = files.sums_in_txn(transaction, &dataset).await?;
+        let (added, shape) = files.sums_in_txn(transaction, &head).await?;
         check_sums(&plan, &head, added, removed, &skipped, &mut faults);
         if !faults.is_empty() {
             return Ok(Prepared::Refused(faults.into_inner()));
@@ -132,7 +134,7 @@ impl Store {
             schema,
             files,
             added,
-            span_classes,
+            shape,
             doomed,
             removed,
             restores,
@@ -374,13 +376,17 @@ fn check_sums(
 }
 
 impl Files {
-    /// What the files amount to, and their span classes as bits.
-    async fn sums_in_txn(&self, transaction: &DatabaseTransaction, dataset: &Dataset) -> Result<(Sums, i64)> {
+    /// What the files amount to, and what they are like.
+    async fn sums_in_txn(
+        &self,
+        transaction: &DatabaseTransaction,
+        head: &DatasetHead,
+    ) -> Result<(Sums, Shape)> {
         let mut sql = Sql::new(transaction);
         let from = match self {
             Self::Given(files) | Self::Moved(files) => return Ok(sums_of(files)),
             Self::Staged(draft) => {
-                let (dataset, draft) = (sql.bind(dataset.id), sql.bind(*draft));
+                let (dataset, draft) = (sql.bind(head.dataset_id), sql.bind(*draft));
                 format!(
                     "timestore.staged_partitions as child where dataset_id = {dataset} and draft_id = {draft}"
                 )
@@ -392,15 +398,26 @@ impl Files {
         let text = format!("select {SUMS} from {from}");
         let sums: Option<Sums> = sql.clone().one(transaction, text).await?;
         let text = format!("select distinct child.span_class from {from}");
-        let mut classes = 0_i64;
-        for row in sql.rows(transaction, text).await? {
-            classes |= 1 << row.try_get_by_index::<i16>(0)?;
+        let mut span_classes = 0_i64;
+        for row in sql.clone().rows(transaction, text).await? {
+            span_classes |= 1 << row.try_get_by_index::<i16>(0)?;
         }
-        Ok((sums.unwrap_or_default(), classes))
+        let names = text_names(&sql, "child.partition_key");
+        let text = format!("select distinct {names} from {from}");
+        let names = sql.rows(transaction, text).await?;
+        let key_names = match &names[..] {
+            [only] => only.try_get_by_index(0)?,
+            _ => None,
+        };
+        let shape = Shape {
+            span_classes,
+            key_names,
+        };
+        Ok((sums.unwrap_or_default(), shape))
     }
 }
 
-fn sums_of(files: &[Partition]) -> (Sums, i64) {
+fn sums_of(files: &[Partition]) -> (Sums, Shape) {
     let one = |file: &Partition| Sums {
         files: 1,
         rows: file.row_count,
@@ -418,5 +435,9 @@ fn sums_of(files: &[Partition]) -> (Sums, i64) {
     let classes = files
         .iter()
         .fold(0_i64, |classes, file| classes | 1 << file.span_class);
-    (sums.unwrap_or(unfit), classes)
+    let shape = Shape {
+        span_classes: classes,
+        key_names: names_in_common(files.iter().map(|file| &file.partition_key)).map(KeyNames),
+    };
+    (sums.unwrap_or(unfit), shape)
 }

@@ -130,7 +130,14 @@ impl Store {
         head.partition_count += count(added.files)? - count(removed.files)?;
         head.total_rows += added.rows - removed.rows;
         head.total_bytes += added.bytes - removed.bytes;
-        head.span_classes |= ready.span_classes;
+        if added.files > 0 {
+            let is_first = before.span_classes == 0;
+            head.key_names = ready
+                .shape
+                .key_names
+                .filter(|names| is_first || before.key_names.as_ref() == Some(names));
+        }
+        head.span_classes |= ready.shape.span_classes;
         // Strictly increasing, whatever the clocks of the gateways say, so that `asOf` has one answer.
         let after_last = before
             .last_published_at

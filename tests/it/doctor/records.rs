@@ -92,6 +92,10 @@ const DAMAGE: &[(&str, &[&str])] = &[
         &["span-class"],
     ),
     (
+        "update timestore.dataset_heads set key_names = '[\"other\"]' where dataset_id = {weather}",
+        &["key-names"],
+    ),
+    (
         "update timestore.dataset_heads set span_classes = 0 where dataset_id = {weather}",
         &["span-class"],
     ),

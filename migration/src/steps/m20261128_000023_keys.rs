@@ -1,0 +1,16 @@
+//! Finds the live files of one whole partition key, where the head says what the keys of a dataset have in common.
+
+use super::Step;
+
+pub(super) const STEP: Step = Step {
+    name: "m20261128_000023_keys",
+    up: &[UP],
+    down: &["drop index partitions_live_key_idx;\nalter table dataset_heads drop column key_names;\n"],
+};
+
+// By a hash, since keys may be longer than what a row of an index holds. Files without a key cost nothing.
+const UP: &str = "
+alter table dataset_heads add column key_names jsonb;
+create index partitions_live_key_idx on partitions (dataset_id, jsonb_hash_extended(partition_key, 0), span_class, start_time, id)
+    where removed_version is null and partition_key <> '{}';
+";
