@@ -50,6 +50,10 @@ pub struct Model {
     pub expired_at: Option<Timestamp>,
     /// When the files that only expired versions needed had all been queued for removal.
     pub swept_at: Option<Timestamp>,
+    /// The earliest start among the files that it added or removed; null where that was not told.
+    pub changed_start_time: Option<Timestamp>,
+    /// The latest end among the files that it added or removed; null where that was not told.
+    pub changed_end_time: Option<Timestamp>,
 }
 
 /// Relations.

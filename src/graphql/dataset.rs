@@ -95,6 +95,7 @@ impl Dataset {
         };
         if let (Some(manifest), Some(columns)) = (&along.manifest, along.parts.manifest) {
             let what = Lasting::Manifest(manifest.key(), (&*along.head).into(), columns);
+            versions.saw(manifest);
             versions.read_along(what, manifest.clone());
         }
         if let (Some(schema_version), Some(columns)) = (&along.schema_version, along.parts.schema_version) {

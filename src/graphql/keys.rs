@@ -176,6 +176,7 @@ impl Key for ManifestOfSeen {
     }
 
     fn keep(&self, versions: &Versions, manifest: &Self::Value) {
+        versions.saw(manifest);
         if let Some(standing) = self.1 {
             versions.keep(Lasting::Manifest(self.0, standing, self.2), manifest.clone());
         }

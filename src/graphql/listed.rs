@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::registry::Registry;
@@ -74,45 +74,49 @@ pub fn unfold(variables: &mut Variables) -> std::result::Result<(), ServerError>
 }
 
 /// The lists among variables, and fields of variables, that are JSON still.
-fn kept(variables: &mut Variables) -> impl Iterator<Item = (Vec<&str>, &mut Value)> {
-    let each = variables.iter_mut().flat_map(|(variable, value)| {
-        let within: Box<dyn Iterator<Item = _>> = match value {
-            Value::Object(fields) => Box::new(
-                fields
+fn kept(variables: &mut Variables) -> Vec<(Vec<&str>, &mut Value)> {
+    let mut kept = Vec::new();
+    for (variable, value) in variables.iter_mut() {
+        match value {
+            Value::Binary(_) => kept.push((vec![variable.as_str()], value)),
+            Value::Object(fields) => {
+                let lists = fields
                     .iter_mut()
-                    .map(move |(field, value)| (vec![variable.as_str(), field.as_str()], value)),
-            ),
-            value => Box::new(std::iter::once((vec![variable.as_str()], value))),
-        };
-        within
-    });
-    each.filter(|(_, value)| matches!(value, Value::Binary(_)))
+                    .filter(|(_, value)| matches!(value, Value::Binary(_)));
+                kept.extend(lists.map(|(field, value)| (vec![variable.as_str(), field.as_str()], value)));
+            }
+            _ => {}
+        }
+    }
+    kept
 }
 
 /// What the lists of a request were read as, until it is asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Lists(Arc<Mutex<HashMap<usize, Box<dyn Any + Send>>>>);
+#[derive(Debug, Default)]
+pub struct Lists(Mutex<HashMap<usize, Box<dyn Any + Send>>>);
 
 impl Lists {
     /// Whether all lists of variables that were JSON were read.
     pub fn have_all(&self, variables: &mut Variables) -> bool {
-        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        kept(variables).count() == read
+        kept(variables).len() == self.locked().len()
     }
 
     /// Reads a list, if it is one of what `reader` reads.
     pub fn read(&self, json: &Bytes, reader: Reader) -> bool {
         let items = reader(json);
         let is_read = items.is_some();
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.extend(items.map(|items| (address(json), items)));
+        self.locked().extend(items.map(|items| (address(json), items)));
         is_read
     }
 
     fn take<T: 'static>(&self, json: &Bytes) -> Option<Vec<T>> {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let items = lists.remove(&address(json))?;
+        let items = self.locked().remove(&address(json))?;
         items.downcast().ok().map(|items| *items)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<usize, Box<dyn Any + Send>>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

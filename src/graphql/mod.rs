@@ -5,6 +5,7 @@
 // In reading order; the blank lines keep rustfmt from sorting them.
 
 pub mod capacity;
+mod carried;
 mod classify;
 pub mod context;
 pub mod error;

@@ -224,13 +224,12 @@ impl Question for Files {
     }
 
     fn kept(&self, versions: &Versions, version: &ManifestKey) -> Option<Arc<FilePage>> {
-        let what = Lasting::Files(*version, self.query.clone());
-        self.is_lasting.then(|| versions.get(&what))?
+        self.is_lasting.then(|| versions.files(*version, &self.query))?
     }
 
     fn keep(&self, versions: &Versions, version: &ManifestKey, files: &Arc<FilePage>) {
         if self.is_lasting {
-            versions.keep(Lasting::Files(*version, self.query.clone()), files.clone());
+            versions.keep_files(*version, &self.query, files);
         }
     }
 }

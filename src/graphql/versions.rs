@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::ids::DatasetId;
 
+use super::carried::{Carried, Changes};
 use super::manifest::Manifest;
 use super::pages::FilePage;
 use super::partition::Partition;
@@ -35,6 +36,8 @@ pub const MEMORY: u64 = 64 << 20;
 pub enum Lasting {
     /// A page of the files of a version that has not expired.
     Files(ManifestKey, PartitionQuery),
+    /// The same page of the newest version that it was kept of.
+    Carried(DatasetId, PartitionQuery),
     /// Some columns of a schema version.
     SchemaVersion(SchemaVersionKey, Columns),
     /// Some columns of a version of a dataset.
@@ -89,6 +92,8 @@ pub struct Versions {
     along: Arc<Mutex<HashMap<Lasting, Kept, RandomState>>>,
     /// Whether the newest version that was last asked for was kept.
     keeps_newest: Arc<AtomicBool>,
+    /// What recent versions changed.
+    changes: Changes,
     metrics: CacheMetrics,
 }
 
@@ -151,6 +156,45 @@ impl Versions {
         self.along.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A page of the files of a version, kept of it, or of an earlier one that has the same.
+    pub fn files(&self, version: ManifestKey, query: &PartitionQuery) -> Option<Arc<FilePage>> {
+        let kept = self.kept.as_ref()?;
+        let found = kept.get(&Lasting::Files(version, query.clone()));
+        let found = found.and_then(|kept| kept.value.downcast().ok());
+        let found = found.or_else(|| {
+            let carried = kept.get(&Lasting::Carried(version.0, query.clone()))?;
+            let carried: Arc<Carried> = carried.value.downcast().ok()?;
+            let page = carried.to(version, query, &self.changes)?;
+            self.keep_files(version, query, &page);
+            Some(page)
+        });
+        self.metrics.looked_up(found.is_some());
+        found
+    }
+
+    /// Keeps a page of the files of a version.
+    pub fn keep_files(&self, version: ManifestKey, query: &PartitionQuery, page: &Arc<FilePage>) {
+        let Some(kept) = &self.kept else {
+            return;
+        };
+        self.keep(Lasting::Files(version, query.clone()), page.clone());
+        let what = Lasting::Carried(version.0, query.clone());
+        let newer = Carried::new(version.1, page);
+        let earlier = kept
+            .peek(&what)
+            .and_then(|kept| kept.value.downcast::<Carried>().ok());
+        if earlier.is_none_or(|earlier| earlier.version < version.1) {
+            self.keep(what, Arc::new(newer));
+        }
+    }
+
+    /// Remembers what a version changed.
+    pub fn saw(&self, manifest: &Manifest) {
+        if self.kept.is_some() {
+            self.changes.saw(&manifest.model);
+        }
+    }
+
     /// What is kept of it.
     pub fn get<T: Weighed>(&self, what: &Lasting) -> Option<Arc<T>> {
         let found = self.kept.as_ref()?.get(what);
@@ -188,6 +232,12 @@ impl Weighed for FilePage {
     fn weight(&self) -> usize {
         // What was written takes as much as the files do.
         self.rows.weight() * 2
+    }
+}
+
+impl Weighed for Carried {
+    fn weight(&self) -> usize {
+        size_of_val(self)
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Check {
     SpanClass,
     /// Files are found by their partition key.
     KeyNames,
+    /// What a version changed was at the times that its manifest says.
+    ChangedTimes,
     /// In any version a path occurs once.
     PathTwice,
     /// In any version an ingestion signature occurs once.
@@ -70,7 +72,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::VersionGap,
         Self::VersionOrder,
         Self::SchemaVersionGap,
@@ -80,6 +82,7 @@ impl Check {
         Self::FileCounts,
         Self::SpanClass,
         Self::KeyNames,
+        Self::ChangedTimes,
         Self::PathTwice,
         Self::SignatureTwice,
         Self::Totals,
@@ -114,6 +117,7 @@ impl Check {
             Self::FileCounts => "file-counts",
             Self::SpanClass => "span-class",
             Self::KeyNames => "key-names",
+            Self::ChangedTimes => "changed-times",
             Self::PathTwice => "path-twice",
             Self::SignatureTwice => "signature-twice",
             Self::Totals => "totals",
@@ -149,6 +153,10 @@ impl Check {
             | Self::FileCounts
             | Self::Totals
             | Self::TimeBounds => RESTORE,
+            Self::ChangedTimes => {
+                "gateways may remember pages without these files: set changed_start_time and changed_end_time of the manifest to null, \
+                 and restart them"
+            }
             Self::KeyNames => {
                 "predicates on keys miss these files: set key_names of the head of the dataset to null, and they are found"
             }

@@ -87,7 +87,9 @@ by_place!(Manifest {
     published_at,
     expired_at,
     swept_at,
-} always version, partition_count, expired_at);
+    changed_start_time,
+    changed_end_time,
+} always version, removed_count, partition_count, expired_at, changed_start_time, changed_end_time);
 
 by_place!(ManifestDraft {
     dataset_id,

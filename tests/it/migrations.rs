@@ -5,7 +5,7 @@ use timestore_migration::{Direction, MigrateError, Migrator, script};
 
 use crate::support::database::{TestDatabase, postgres};
 
-const STEPS: u32 = 15;
+const STEPS: u32 = 16;
 
 async fn connect(url: &str) -> DatabaseConnection {
     Database::connect(url).await.unwrap()

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::support::app::App;
 use crate::support::both;
-use crate::support::builders::{field, partition, slug};
+use crate::support::builders::{field, partition, path, slug};
 use crate::support::database::TestDatabase;
+use crate::support::dice::Dice;
 
 both! {
     a_page_of_a_version_is_read_once,
@@ -13,6 +14,8 @@ both! {
     what_looks_forward_is_read_each_time,
     what_was_asked_before_takes_one_statement,
     whatever_another_gateway_changes_is_seen_at_once,
+    a_page_outlasts_versions_that_changed_other_times,
+    pages_are_what_they_are_whatever_is_published,
 }
 
 const FILES: &str = "query ($version: Int!, $first: Int) { dataset(by: { slug: \"weather\" }) {
@@ -22,6 +25,14 @@ const DATASET: &str = "{ dataset(by: { slug: \"weather\" }) { slug retentionPoli
     manifest { version status partitions { nodes { filePath storageTarget { name baseUri } } } }
     manifests(first: 3) { nodes { version status } }
     schemaVersions(first: 3) { nodes { version fields { name } manifests(first: 3) { nodes { version status operation } } } } } }";
+
+/// Pages of windows, and the first of all files.
+const WINDOWS: &str = "{ dataset(by: { slug: \"weather\" }) { manifest { version
+    january: partitions(window: { from: \"2020-01-01T00:00:00Z\", to: \"2020-01-31T00:00:00Z\" }, first: 3) { ...page }
+    late: partitions(window: { from: \"2020-01-20T00:00:00Z\", to: \"2020-01-20T12:00:00Z\" }) { ...page }
+    march: partitions(window: { from: \"2020-03-01T00:00:00Z\", to: \"2020-03-31T00:00:00Z\" }) { ...page }
+    first: partitions(first: 2) { ...page } } } }
+    fragment page on PartitionConnection { totalCount nodes { filePath addedIn { version } } edges { cursor } pageInfo { hasNextPage endCursor } }";
 
 /// How many statements of `work` read files.
 fn reads(statements: &[String]) -> usize {
@@ -177,5 +188,77 @@ async fn whatever_another_gateway_changes_is_seen_at_once(database: TestDatabase
     ] {
         other.granted(mutation, input).await;
         compare(mutation).await;
+    }
+}
+
+async fn a_page_outlasts_versions_that_changed_other_times(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let window = "{ dataset(by: { slug: \"weather\" }) { manifest {
+        partitions(window: { from: \"2020-01-01T00:00:00Z\", to: \"2020-01-31T00:00:00Z\" }) { nodes { filePath } } } } }";
+    let first =
+        "{ dataset(by: { slug: \"weather\" }) { manifest { partitions(first: 1) { nodes { filePath } } } } }";
+    let ask = async |document: &str| {
+        let (answer, statements) = app.statements_of(app.query(document, json!({}))).await;
+        let files = &answer["dataset"]["manifest"]["partitions"]["nodes"];
+        (files.as_array().map_or(0, Vec::len), reads(&statements))
+    };
+    for (day, path) in [("2020-01-01", "a"), ("2020-02-01", "b"), ("2020-02-02", "c")] {
+        app.append("weather", [partition(day, path)]).await;
+    }
+    assert_eq!((ask(window).await, ask(first).await), ((1, 1), (1, 1)));
+    app.append("weather", [partition("2020-03-01", "d")]).await;
+    assert_eq!((ask(window).await, ask(first).await), ((1, 0), (1, 0)));
+    let remove = json!({ "dataset": slug("weather"), "operation": "DELETE", "remove": [path("c")] });
+    app.granted("publishManifest", remove).await;
+    // What is removed after the end of a full page may have been all that came after it.
+    assert_eq!((ask(window).await, ask(first).await), ((1, 0), (1, 1)));
+    app.append("weather", [partition("2020-01-31", "e")]).await;
+    assert_eq!((ask(window).await, ask(first).await), ((2, 1), (1, 0)));
+    // A version that nobody has seen could have changed anything.
+    for (day, path) in [("2020-04-01", "f"), ("2020-04-02", "g")] {
+        app.append("weather", [partition(day, path)]).await;
+    }
+    assert_eq!((ask(window).await, ask(first).await), ((2, 1), (1, 1)));
+}
+
+async fn pages_are_what_they_are_whatever_is_published(database: TestDatabase) {
+    let app = App::new(&database).await;
+    app.dataset("weather").await;
+    let mut dice = Dice::new();
+    let mut live: Vec<String> = Vec::new();
+    for n in 0..60 {
+        let mut files = Vec::new();
+        for file in 0..=dice.below(2) {
+            let day = format!("2020-0{}-{:02}", 1 + dice.below(4), 1 + dice.below(28));
+            files.push(partition(&day, &format!("{n}-{file}")));
+        }
+        let gone = match live.is_empty() || !dice.one_in(3) {
+            true => None,
+            false => Some(live.swap_remove(dice.below(live.len()))),
+        };
+        let input = match &gone {
+            None => json!({ "dataset": slug("weather"), "add": files }),
+            Some(gone) if dice.one_in(2) => {
+                files.clear();
+                json!({ "dataset": slug("weather"), "operation": "DELETE", "remove": [path(gone)] })
+            }
+            Some(gone) => {
+                json!({ "dataset": slug("weather"), "operation": "REPLACE", "add": files, "remove": [path(gone)] })
+            }
+        };
+        app.granted("publishManifest", input).await;
+        live.extend(
+            files
+                .iter()
+                .filter_map(|file| file["filePath"].as_str().map(str::to_owned)),
+        );
+        if dice.one_in(4) {
+            continue;
+        }
+        let expected = App::new(&database).await.query(WINDOWS, json!({})).await;
+        for _ in 0..2 {
+            assert_eq!(app.query(WINDOWS, json!({})).await, expected);
+        }
     }
 }

@@ -15,6 +15,7 @@ mod m20261127_000020_cleared_changes;
 mod m20261127_000021_statistics;
 mod m20261128_000022_revisions;
 mod m20261128_000023_keys;
+mod m20261128_000024_changed_times;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -47,6 +48,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261127_000021_statistics::STEP,
     m20261128_000022_revisions::STEP,
     m20261128_000023_keys::STEP,
+    m20261128_000024_changed_times::STEP,
 ];
 
 impl MigrationName for Step {

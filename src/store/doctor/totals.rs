@@ -1,7 +1,8 @@
-//! What heads and manifests say of all files: that all partition keys have the same names; and the totals of manifests, made again from their files: what came up to a version, less what went. One pass over the files,
-//! however many versions there are.
+//! What heads and manifests say of files: their totals, made again, whether all partition keys have the same names, and when what a version
+//! changed was.
 //!
-//! Files that are gone were in no version that can be read, and neither came nor went as far as those are concerned.
+//! The totals are what came up to a version, less what went: one pass over the files, however many versions there are. Files that are
+//! gone were in no version that can be read, and neither came nor went as far as those are concerned.
 
 use super::Examination;
 use crate::model::check::Check;
@@ -10,7 +11,30 @@ use crate::store::backend::{Sql, text_names};
 
 pub(super) async fn examine_in_txn(of: &mut Examination<'_>) -> Result<()> {
     of.look(Check::Totals, |_, dataset| totals(dataset)).await?;
-    of.look(Check::KeyNames, other_keys).await
+    of.look(Check::KeyNames, other_keys).await?;
+    of.look(Check::ChangedTimes, |_, dataset| other_times(dataset))
+        .await
+}
+
+/// Versions that added or removed files of other times than their manifest says.
+fn other_times(dataset: &str) -> String {
+    let changed = |end: &str| {
+        format!(
+            "select {end}_version as version, start_time, end_time from timestore.partitions \
+             where dataset_id = {dataset} and {end}_version is not null"
+        )
+    };
+    format!(
+        "with changed as (select version, min(start_time) as start_time, max(end_time) as end_time \
+         from ({} union all {}) as file group by version) \
+         select 'version ' || manifest.version || ' changed files of other times than its manifest says' as found, \
+         manifest.version as place \
+         from timestore.manifests as manifest join changed on changed.version = manifest.version \
+         where manifest.dataset_id = {dataset} and manifest.expired_at is null \
+         and (changed.start_time < manifest.changed_start_time or changed.end_time > manifest.changed_end_time)",
+        changed("added"),
+        changed("removed")
+    )
 }
 
 /// Files whose keys have other names, or values, than the head says.

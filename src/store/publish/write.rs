@@ -171,6 +171,8 @@ impl Store {
             published_at,
             expired_at: None,
             swept_at: None,
+            changed_start_time: [removed.start_time, added.start_time].into_iter().flatten().min(),
+            changed_end_time: removed.end_time.max(added.end_time),
         };
         let mut batch = Batch::new(transaction);
         batch.one(

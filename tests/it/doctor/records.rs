@@ -92,6 +92,10 @@ const DAMAGE: &[(&str, &[&str])] = &[
         &["span-class"],
     ),
     (
+        "update timestore.manifests set changed_start_time = '2999-01-01T00:00:00+00:00' where dataset_id = {weather} and version = 2",
+        &["changed-times"],
+    ),
+    (
         "update timestore.dataset_heads set key_names = '[\"other\"]' where dataset_id = {weather}",
         &["key-names"],
     ),
