@@ -1,8 +1,11 @@
 //! The migrator, beside other users of the same database.
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
+use serde_json::json;
 use timestore_migration::{Direction, MigrateError, Migrator, script};
 
+use crate::support::app::App;
+use crate::support::builders::{partition, with};
 use crate::support::database::{TestDatabase, postgres};
 
 const STEPS: u32 = 16;
@@ -301,4 +304,49 @@ async fn the_dataset_leads_every_key_of_its_rows() {
         .unwrap();
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     assert_eq!(connection.query_all_raw(statement).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_keys_have_in_common_is_told_of_datasets_from_before() {
+    let database = TestDatabase::postgres().await;
+    let app = App::new(&database).await;
+    for (slug, first, second) in [
+        (
+            "alike",
+            json!({ "b": "x", "a": "y" }),
+            json!({ "a": "z", "b": "" }),
+        ),
+        ("differing", json!({ "a": "x" }), json!({ "b": "x" })),
+        ("mixed", json!({ "a": 1 }), json!({ "a": "x" })),
+        ("none", json!({}), json!({})),
+    ] {
+        app.dataset(slug).await;
+        let files = [("1", first), ("2", second)];
+        let files =
+            files.map(|(path, key)| with(partition("2020-01-01", path), json!({ "partitionKey": key })));
+        app.append(slug, files).await;
+    }
+    app.dataset("without-files").await;
+    let names = async || {
+        let text = "select dataset.slug || ' ' || coalesce(head.key_names::text, 'null') as line from timestore.datasets as dataset \
+                    join timestore.dataset_heads as head on head.dataset_id = dataset.id order by 1";
+        let connection = connect(database.url()).await;
+        let statement = Statement::from_string(connection.get_database_backend(), text);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        rows.iter()
+            .map(|row| row.try_get("", "line").unwrap())
+            .collect::<Vec<String>>()
+    };
+    let published = [
+        "alike [\"a\", \"b\"]",
+        "differing null",
+        "mixed null",
+        "none []",
+        "without-files null",
+    ];
+    assert_eq!(names().await, published);
+    let migrator = Migrator::connect(&database.migration_url()).await.unwrap();
+    assert_eq!(migrator.down(Some(2)).await.unwrap(), 2);
+    assert_eq!(migrator.up(None).await.unwrap(), 2);
+    assert_eq!(names().await, published);
 }
