@@ -75,8 +75,10 @@ impl Manifest {
     /// The columns that a field is made of.
     fn columns_of(field: &str) -> Columns {
         match field {
-            "__typename" | "id" | "dataset" | "status" | "partitions" | "coverage" => {
-                const { Columns::named::<Model>(&[]) }
+            "__typename" | "id" | "dataset" | "status" | "coverage" => const { Columns::named::<Model>(&[]) },
+            // What tells whether earlier pages are still the same.
+            "partitions" => {
+                const { Columns::named::<Model>(&["removed_count", "changed_start_time", "changed_end_time"]) }
             }
             "addedPartitions" => const { Columns::named::<Model>(&["added_count"]) },
             "removedPartitions" => const { Columns::named::<Model>(&["removed_count"]) },

@@ -89,7 +89,7 @@ by_place!(Manifest {
     swept_at,
     changed_start_time,
     changed_end_time,
-} always version, removed_count, partition_count, expired_at, changed_start_time, changed_end_time);
+} always version, partition_count, expired_at);
 
 by_place!(ManifestDraft {
     dataset_id,
