@@ -280,6 +280,7 @@ impl Store {
             return Ok(Published {
                 dataset,
                 manifest,
+                head: None,
                 is_new: false,
                 replayed: true,
                 skipped: Vec::new(),

@@ -89,6 +89,8 @@ pub struct Shared {
     retention_defaults: RetentionDefaults,
     /// What the files of a dataset were like when it was last asked.
     shapes: Arc<Cache<DatasetId, visible::Shape>>,
+    /// Where datasets stand that are published to, where the database takes a publish as one statement.
+    heads: Option<publish::remembered::RememberedHeads>,
     metrics: Metrics,
 }
 
@@ -113,6 +115,8 @@ impl Store {
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
             shapes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
+            heads: backend::runs_alone(primary.pool())
+                .then(|| publish::remembered::RememberedHeads::new(REMEMBERED_DATASETS)),
             metrics,
         };
         Self {

@@ -55,6 +55,7 @@ mod plain;
 mod plans;
 mod playground;
 mod publish;
+mod publish_at_once;
 mod publish_together;
 mod rate;
 mod register;

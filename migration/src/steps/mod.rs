@@ -16,6 +16,7 @@ mod m20261127_000021_statistics;
 mod m20261128_000022_revisions;
 mod m20261128_000023_keys;
 mod m20261128_000024_changed_times;
+mod m20261128_000025_publishing;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -49,6 +50,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261128_000022_revisions::STEP,
     m20261128_000023_keys::STEP,
     m20261128_000024_changed_times::STEP,
+    m20261128_000025_publishing::STEP,
 ];
 
 impl MigrationName for Step {

@@ -3,7 +3,12 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement, Value};
 
+use super::constraint::is_refusal;
+use super::source::Source;
 use crate::store::{Result, StoreError};
+
+/// What the server logs of a statement that found something else than was remembered.
+const STALE: &str = "timestore remembered something else, and publishes with a look at it";
 
 /// Statements, each of which inserts, updates or deletes rows that no other of them touches. They see what was there before all
 /// of them; foreign keys between their rows hold once all are done.
@@ -17,6 +22,11 @@ struct Part {
     what: &'static str,
     rows: u64,
     statements: Vec<Statement>,
+}
+
+/// Whether the database behind `connection` can execute a batch as one statement.
+pub(in crate::store) fn runs_alone(connection: &impl ConnectionTrait) -> bool {
+    connection.get_database_backend() == DbBackend::Postgres
 }
 
 impl Batch {
@@ -41,6 +51,33 @@ impl Batch {
             rows,
             statements,
         });
+    }
+
+    /// Executes everything as one statement that is a transaction of its own, where [`runs_alone`]. Whether it did: where the database has
+    /// refused it, or other rows would have been changed than expected, nothing was. What was added first is executed first, and what
+    /// comes after it only if it has changed what it should.
+    pub(in crate::store) async fn run_alone(self, source: &Source) -> Result<bool> {
+        let mut counted = Counted::default();
+        let mut cases = String::new();
+        for part in self.parts {
+            for statement in part.statements {
+                let count = counted.add(statement);
+                let expected = counted.bind(part.rows.cast_signed().into());
+                let what = part.what.replace('\'', "''");
+                // A number that cannot be read fails the statement, and its text is in the server's log.
+                cases.push_str(&format!(
+                    " when {count} <> {expected} then ('{what}: {STALE}; rows changed: ' || {count})::integer"
+                ));
+            }
+        }
+        match source
+            .all(counted.statement(&format!("case{cases} else 0 end")))
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Executes what was added so far, after which there is nothing. Fails where other rows were changed than expected.
@@ -80,15 +117,12 @@ async fn together(connection: &impl ConnectionTrait, statements: Vec<Statement>)
     if statements.len() < 2 {
         return in_turn(connection, statements).await;
     }
-    let (mut parts, mut counts, mut values) = (Vec::new(), Vec::new(), Vec::<Value>::new());
-    for (n, statement) in statements.into_iter().enumerate() {
-        let text = renumbered(&statement.sql, values.len());
-        parts.push(format!("part_{n} as ({text} returning 1)"));
-        counts.push(format!("(select count(*) from part_{n})"));
-        values.extend(statement.values.into_iter().flat_map(|values| values.0));
-    }
-    let text = format!("with {} select {}", parts.join(", "), counts.join(", "));
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, text, values);
+    let mut counted = Counted::default();
+    let counts: Vec<String> = statements
+        .into_iter()
+        .map(|statement| counted.add(statement))
+        .collect();
+    let statement = counted.statement(&counts.join(", "));
     let row = connection.query_one_raw(statement).await?;
     let mut changed = Vec::with_capacity(counts.len());
     for n in 0..counts.len() {
@@ -96,6 +130,35 @@ async fn together(connection: &impl ConnectionTrait, statements: Vec<Statement>)
         changed.push(count.unwrap_or_default().unsigned_abs());
     }
     Ok(changed)
+}
+
+/// Statements that become the parts of one, which counts the rows that each has changed.
+#[derive(Default)]
+struct Counted {
+    parts: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Counted {
+    /// Adds a statement; returns what to select to have the number of rows that it has changed.
+    fn add(&mut self, statement: Statement) -> String {
+        let n = self.parts.len();
+        let text = renumbered(&statement.sql, self.values.len());
+        self.parts.push(format!("part_{n} as ({text} returning 1)"));
+        self.values
+            .extend(statement.values.into_iter().flat_map(|values| values.0));
+        format!("(select count(*) from part_{n})")
+    }
+
+    fn bind(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    fn statement(self, selected: &str) -> Statement {
+        let text = format!("with {} select {selected}", self.parts.join(", "));
+        Statement::from_sql_and_values(DbBackend::Postgres, text, self.values)
+    }
 }
 
 /// A statement with the numbers of its parameters `by` higher. Its text has no other dollar signs: values are bound.

@@ -22,17 +22,27 @@ pub(in crate::store) const DATASET_SLUG: Unique = Unique {
     column: "datasets.slug",
 };
 
+/// Whether `error` is what the database answered, so that the statement has changed nothing.
+pub(super) fn is_refusal(error: &DbErr) -> bool {
+    answer(error).is_some()
+}
+
 /// Whether `error` says that `unique` was violated.
 pub(in crate::store) fn violates(error: &DbErr, unique: Unique) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
-    else {
-        return false;
-    };
-    let sqlx::Error::Database(error) = &**error else {
+    let Some(error) = answer(error) else {
         return false;
     };
     match error.constraint() {
         Some(name) => name == unique.name,
         None => error.is_unique_violation() && error.message().ends_with(unique.column),
     }
+}
+
+/// What the database has answered, where it did.
+fn answer(error: &DbErr) -> Option<&dyn sqlx::error::DatabaseError> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return None;
+    };
+    error.as_database_error()
 }

@@ -20,8 +20,9 @@ mod replica;
 mod settings;
 mod source;
 mod sql;
+mod under_way;
 
-pub(super) use batch::Batch;
+pub(super) use batch::{Batch, runs_alone};
 pub use by_place::{ByPlace, Columns};
 pub(super) use by_place::{Places, by_place};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
@@ -36,6 +37,7 @@ pub(super) use relation::{Column, Relation, each_with, in_relation, named, relat
 pub use replica::Position;
 pub(super) use replica::Replicas;
 pub(super) use sql::Sql;
+pub(super) use under_way::{UNDER_WAY, none_under_way};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,

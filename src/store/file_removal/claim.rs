@@ -15,7 +15,8 @@ use crate::model::duration::IsoDuration;
 use crate::model::naming;
 use crate::store::access::check_holds;
 use crate::store::backend::{
-    Column, Others, Relation, Sql, begun_by_now, for_update, have_ended, in_relation, relations,
+    Column, Others, Relation, Sql, begun_by_now, for_update, have_ended, in_relation, none_under_way,
+    relations,
 };
 use crate::store::faults::Faults;
 use crate::store::{Result, Store, StoreError};
@@ -65,7 +66,8 @@ impl Store {
     /// second one looks whether anything needs these files after all, and only the others are handed out. No publisher is
     /// overtaken: one that looks for leases after the first commit finds this one and is refused, one that looked before has
     /// ended when the second transaction begins, which sees what it published. Publishers write before they look (they lock
-    /// the head of the dataset, or their draft), so that they count as under way.
+    /// the head of the dataset, or their draft), so that they count as under way; those that do both in one statement lock a
+    /// table before either.
     ///
     /// Where a transaction lasts too long, nothing is handed out, and the lease is given back for a minute. A claim whose
     /// caller goes away ends with its lease.
@@ -149,7 +151,13 @@ impl Store {
         let Some(horizon) = begun_by_now(&self.writer).await? else {
             return Ok(true);
         };
+        let mut passed = false;
         for _ in 0..LOOKS {
+            if !passed {
+                // Waits as long as the pause below.
+                passed = none_under_way(&self.writer).await?;
+                continue;
+            }
             if have_ended(&self.writer, horizon).await? {
                 return Ok(true);
             }

@@ -88,20 +88,31 @@ pub(in crate::store) async fn check_additions_in_txn(
         let target = targets
             .resolve_in_txn(transaction, add.storage_target.as_ref(), &path, faults)
             .await?;
-        let file_format = add.file_format.unwrap_or(dataset.write_format);
-        if let (Some(file), Some(storage_target_id)) = (checked(add, &at, faults), target) {
-            let (dataset_id, id) = (dataset.id, PartitionId(clock.id()));
-            let file = Partition {
-                dataset_id,
-                id,
-                storage_target_id,
-                file_format,
-                ..file
-            };
-            additions.push(Addition { index, file });
-        }
+        additions.extend(addition(clock, dataset, target, index, add, faults));
     }
     Ok(additions)
+}
+
+/// The file at `index` of a request, on `target`; adds all that is wrong with it at `add.<index>`.
+pub(super) fn addition(
+    clock: &dyn Clock,
+    dataset: &Dataset,
+    target: Option<StorageTargetId>,
+    index: usize,
+    add: PartitionAdd,
+    faults: &mut Faults,
+) -> Option<Addition> {
+    let file_format = add.file_format.unwrap_or(dataset.write_format);
+    let (file, storage_target_id) = (checked(add, &index.to_string(), faults)?, target?);
+    let (dataset_id, id) = (dataset.id, PartitionId(clock.id()));
+    let file = Partition {
+        dataset_id,
+        id,
+        storage_target_id,
+        file_format,
+        ..file
+    };
+    Some(Addition { index, file })
 }
 
 /// Adds what is wrong with the files of a request whose dataset is not there.

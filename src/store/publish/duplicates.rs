@@ -92,7 +92,8 @@ impl Alike {
     }
 }
 
-fn within_request(additions: &[Addition]) -> HashMap<usize, String> {
+/// Those that come twice in the request, by their place among `additions`, and why they do.
+pub(super) fn within_request(additions: &[Addition]) -> HashMap<usize, String> {
     let mut paths = HashSet::with_capacity(additions.len());
     let mut signatures = HashSet::new();
     let mut reasons = HashMap::new();

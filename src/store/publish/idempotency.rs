@@ -20,10 +20,13 @@ use crate::store::{FaultKind, Result};
 const MEMORY: chrono::Duration = chrono::Duration::days(30);
 
 /// A key, and the request that it stands for.
+#[derive(Clone)]
 pub(in crate::store) struct Key {
     key: String,
     operation: &'static str,
     request_hash: String,
+    /// Whether it must not be there yet, not even forgotten: whoever finds it has to look.
+    is_unused: bool,
 }
 
 impl Key {
@@ -41,7 +44,17 @@ impl Key {
             key,
             operation,
             request_hash,
+            is_unused: false,
         })
+    }
+
+    /// The same key, which can be remembered only if it is not there yet; adds what is wrong with it.
+    pub(super) fn unused(self, faults: &mut Faults) -> Self {
+        faults.check(&["idempotencyKey"], naming::idempotency_key(&self.key));
+        Self {
+            is_unused: true,
+            ..self
+        }
     }
 
     /// The first result, where the key was used before, for the same request. Under the lock of the head.
@@ -81,6 +94,7 @@ impl Key {
         Ok(Some(Published {
             dataset: dataset.clone(),
             manifest,
+            head: None,
             is_new: false,
             replayed: true,
             skipped,
@@ -110,7 +124,10 @@ impl Key {
         let key = [Column::DatasetId, Column::Key];
         let others = Column::iter().filter(|column| !matches!(column, Column::DatasetId | Column::Key));
         let again = OnConflict::columns(key).update_columns(others).to_owned();
-        let record = Entity::insert(ActiveModel::from(record)).on_conflict(again);
-        batch.one("the idempotency key", &record);
+        let mut insertion = Entity::insert(ActiveModel::from(record));
+        if !self.is_unused {
+            insertion = insertion.on_conflict(again);
+        }
+        batch.one("the idempotency key", &insertion);
     }
 }

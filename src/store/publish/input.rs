@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
+use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::{FileFormat, ManifestOperation};
 use timestore_entity::manifest::Model as Manifest;
 
@@ -111,6 +112,8 @@ pub struct Published {
     pub dataset: Dataset,
     /// The manifest: the new one, or the current one where nothing was left to do; none where there is none.
     pub manifest: Option<Manifest>,
+    /// Where it left the dataset, if the manifest is new.
+    pub head: Option<DatasetHead>,
     /// Whether the manifest is new.
     pub is_new: bool,
     /// Whether the answer is that of an earlier request with the same key.

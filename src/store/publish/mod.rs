@@ -1,15 +1,18 @@
 //! Publishing: the one way in which the files of a dataset change.
 //!
 //! A publish is planned (`plan`), prepared under the lock of the dataset's head (`prepare`: all that is wrong with it is
-//! found there) and written (`write`). Whatever it began as (a request, a draft, a rollback), it takes these steps.
+//! found there) and written (`write`). Whatever it began as (a request, a draft, a rollback), it takes these steps. A small one into a
+//! dataset that is remembered (`remembered`) needs only the last of them, and is tried that way first (`at_once`).
 
 pub(super) mod additions;
+mod at_once;
 pub(super) mod duplicates;
 pub(super) mod idempotency;
 mod input;
 pub(super) mod insert;
 pub(super) mod plan;
 mod prepare;
+pub(super) mod remembered;
 mod removals;
 mod write;
 
@@ -167,6 +170,29 @@ impl Store {
 
     /// Publishes what `plan` says, in one transaction.
     async fn publish(&self, by: &Requester, plan: Plan) -> Result<Published> {
+        let Some(heads) = &self.heads else {
+            return self.publish_under_lock(by, plan).await;
+        };
+        let named = plan.dataset.clone();
+        let remembered = heads.find(by, &named);
+        let _turn = match &remembered {
+            Some(dataset) => Some(dataset.turn().await),
+            None => None,
+        };
+        let published = match remembered.as_ref().and_then(|dataset| dataset.take()) {
+            Some(found) => self.publish_at_once(by, &plan, found).await?,
+            None => None,
+        };
+        let published = match published {
+            Some(published) => published,
+            None => self.publish_under_lock(by, plan).await?,
+        };
+        heads.keep(&named, &published);
+        Ok(published)
+    }
+
+    /// Publishes what `plan` says, in a transaction that locks the head of the dataset first.
+    async fn publish_under_lock(&self, by: &Requester, plan: Plan) -> Result<Published> {
         let transaction = self.begin().await?;
         let Some(found) = dataset_find_with_head_lock_in_txn(&transaction, by, &plan.dataset).await? else {
             let missing = dataset_not_found(&plan.dataset);

@@ -337,7 +337,7 @@ async fn conflicts_in_txn(
     Ok(())
 }
 
-fn check_sums(
+pub(super) fn check_sums(
     plan: &Plan,
     head: &DatasetHead,
     added: Sums,
@@ -417,7 +417,7 @@ impl Files {
     }
 }
 
-fn sums_of(files: &[Partition]) -> (Sums, Shape) {
+pub(super) fn sums_of(files: &[Partition]) -> (Sums, Shape) {
     let one = |file: &Partition| Sums {
         files: 1,
         rows: file.row_count,

@@ -89,6 +89,7 @@ impl Store {
         Ok(Published {
             dataset,
             manifest: current,
+            head: None,
             is_new: false,
             replayed: false,
             skipped,
@@ -99,132 +100,94 @@ impl Store {
         &self,
         transaction: &DatabaseTransaction,
         by: &Requester,
-        ready: Ready,
+        mut ready: Ready,
     ) -> Result<Published> {
-        let Ready {
-            plan,
-            dataset,
-            mut head,
-            schema,
-            files,
-            added,
-            doomed,
-            removed,
-            restores,
-            ..
-        } = ready;
-        let schema_version = match (schema, &restores) {
+        let schema_version = match (ready.schema.take(), &ready.restores) {
             (_, Some(restored)) => restored.schema_version,
             (Some(Resolved::Existing(version)), None) => Some(version),
             (Some(Resolved::New(fields)), None) => {
                 let created = self
-                    .insert_in_txn(transaction, by, &dataset, &mut head, fields, None)
+                    .insert_in_txn(transaction, by, &ready.dataset, &mut ready.head, fields, None)
                     .await?;
                 Some(created.version)
             }
             (None, None) => None,
         };
-        let before = head.clone();
-        let version = before.latest_version + 1;
-        head.latest_version = version;
-        head.partition_count += count(added.files)? - count(removed.files)?;
-        head.total_rows += added.rows - removed.rows;
-        head.total_bytes += added.bytes - removed.bytes;
-        if added.files > 0 {
-            let is_first = before.span_classes == 0;
-            head.key_names = ready
-                .shape
-                .key_names
-                .filter(|names| is_first || before.key_names.as_ref() == Some(names));
-        }
-        head.span_classes |= ready.shape.span_classes;
-        // Strictly increasing, whatever the clocks of the gateways say, so that `asOf` has one answer.
-        let after_last = before
-            .last_published_at
-            .map(|last| last + chrono::Duration::microseconds(1));
-        let published_at = after_last.map_or(ready.now, |after_last| ready.now.max(after_last));
-        head.last_published_at = Some(published_at);
-        // Bounds of what was there and of what comes; too wide, at the most, by what goes.
-        if head.partition_count == 0 {
-            (head.start_time, head.end_time) = (None, None);
-        } else {
-            head.start_time = [before.start_time, added.start_time].into_iter().flatten().min();
-            head.end_time = before.end_time.max(added.end_time);
-        }
-        let mut manifest = Manifest {
-            dataset_id: dataset.id,
-            version,
-            operation: plan.operation,
-            schema_version,
-            parent_version: (version > 1).then_some(version - 1),
-            added_count: count(added.files)?,
-            removed_count: count(removed.files)?,
-            partition_count: head.partition_count,
-            total_rows: head.total_rows,
-            total_bytes: head.total_bytes,
-            start_time: head.start_time,
-            end_time: head.end_time,
-            created_by: by.subject.clone(),
-            summary: ready.summary,
-            metadata: ready.metadata,
-            created_at: plan.created_at.unwrap_or(ready.now),
-            published_at,
-            expired_at: None,
-            swept_at: None,
-            changed_start_time: [removed.start_time, added.start_time].into_iter().flatten().min(),
-            changed_end_time: removed.end_time.max(added.end_time),
-        };
+        let (mut head, mut manifest) = advanced(&ready, by, schema_version)?;
         let mut batch = Batch::new(transaction);
-        batch.one(
-            "the manifest",
-            &Entity::insert(ActiveModel::from(manifest.clone())),
-        );
-        if removed.files > 0 {
-            let count = removed.files.unsigned_abs();
-            doomed.add_removal(&mut batch, transaction, dataset.id, count, version);
+        add_manifest(&mut batch, &manifest);
+        if ready.removed.files > 0 {
+            let count = ready.removed.files.unsigned_abs();
+            let (doomed, dataset) = (&ready.doomed, ready.dataset.id);
+            doomed.add_removal(&mut batch, transaction, dataset, count, manifest.version);
             // Files may come where others go.
             batch.run(transaction).await?;
         }
-        let count = added.files.unsigned_abs();
+        let count = ready.added.files.unsigned_abs();
+        let files = std::mem::replace(&mut ready.files, Files::Given(Vec::new()));
         self.add_files_in_txn(&mut batch, transaction, files, count, &manifest)
             .await?;
         let touches_bounds = head.partition_count > 0
-            && removed.files > 0
-            && (removed.start_time <= before.start_time || removed.end_time >= before.end_time);
+            && ready.removed.files > 0
+            && (ready.removed.start_time <= ready.head.start_time
+                || ready.removed.end_time >= ready.head.end_time);
         if touches_bounds {
             batch.run(transaction).await?;
             (head.start_time, head.end_time) = bounds_in_txn(transaction, &head).await?;
             add_bounds(&mut batch, &head, &mut manifest);
         }
-        add_head(&mut batch, &before, &head);
+        add_head(&mut batch, &ready.head, &head);
+        let published = self.add_rest(&mut batch, by, ready, head, manifest);
+        batch.run(transaction).await?;
+        Ok(published)
+    }
+
+    /// Adds what goes with a manifest to the batch: the watermark, the idempotency record, the trail. Returns what is published once the
+    /// batch has run.
+    pub(super) fn add_rest(
+        &self,
+        batch: &mut Batch,
+        by: &Requester,
+        ready: Ready,
+        head: DatasetHead,
+        manifest: Manifest,
+    ) -> Published {
+        let Ready {
+            plan,
+            dataset,
+            now,
+            watermark,
+            skipped,
+            added,
+            ..
+        } = ready;
+        let version = Some(manifest.version);
         if let Some(advance) = &plan.watermark {
-            let (dataset, now) = (dataset.id, ready.now);
-            let (watermark, rows) = (ready.watermark, added.rows);
-            add_watermark_advance(&mut batch, dataset, watermark, advance, rows, Some(version), now);
+            add_watermark_advance(batch, dataset.id, watermark, advance, added.rows, version, now);
         }
         if let Some(key) = plan.idempotency {
-            key.add_record(&mut batch, dataset.id, Some(version), &ready.skipped, ready.now);
+            key.add_record(batch, dataset.id, version, &skipped, now);
         }
         let trail = Trail {
             action: plan.action,
             kind: ChangeKind::ManifestPublished,
             dataset: Some(&dataset),
-            version: Some(version),
+            version,
             detail: json!({
                 "slug": dataset.slug, "version": version, "operation": manifest.operation.as_str().to_uppercase(),
-                "schemaVersion": schema_version, "addedCount": manifest.added_count,
+                "schemaVersion": manifest.schema_version, "addedCount": manifest.added_count,
                 "removedCount": manifest.removed_count, "partitionCount": manifest.partition_count,
             }),
         };
-        self.add_trail(&mut batch, by, published_at, trail);
-        batch.run(transaction).await?;
-        Ok(Published {
+        self.add_trail(batch, by, manifest.published_at, trail);
+        Published {
             dataset,
             manifest: Some(manifest),
+            head: Some(head),
             is_new: true,
             replayed: false,
-            skipped: ready.skipped,
-        })
+            skipped,
+        }
     }
 
     /// Adds the insertion of `count` files to the batch. Those that are in the database already are read, and inserted at once.
@@ -295,6 +258,69 @@ impl Store {
 
 fn count(files: i64) -> Result<i32> {
     i32::try_from(files).map_err(|_| StoreError::Inconsistent(format!("{files} files in one publish")))
+}
+
+/// The head as a publish leaves it, and the manifest that the publish makes; bounds are too wide, at the most, by what goes.
+pub(super) fn advanced(
+    ready: &Ready,
+    by: &Requester,
+    schema_version: Option<i32>,
+) -> Result<(DatasetHead, Manifest)> {
+    let (before, added, removed) = (&ready.head, &ready.added, &ready.removed);
+    let mut head = before.clone();
+    head.latest_version += 1;
+    head.partition_count += count(added.files)? - count(removed.files)?;
+    head.total_rows += added.rows - removed.rows;
+    head.total_bytes += added.bytes - removed.bytes;
+    if added.files > 0 {
+        let is_first = before.span_classes == 0;
+        let names = ready.shape.key_names.clone();
+        head.key_names = names.filter(|names| is_first || before.key_names.as_ref() == Some(names));
+    }
+    head.span_classes |= ready.shape.span_classes;
+    // Strictly increasing, whatever the clocks of the gateways say, so that `asOf` has one answer.
+    let after_last = before
+        .last_published_at
+        .map(|last| last + chrono::Duration::microseconds(1));
+    let published_at = after_last.map_or(ready.now, |after_last| ready.now.max(after_last));
+    head.last_published_at = Some(published_at);
+    if head.partition_count == 0 {
+        (head.start_time, head.end_time) = (None, None);
+    } else {
+        head.start_time = [before.start_time, added.start_time].into_iter().flatten().min();
+        head.end_time = before.end_time.max(added.end_time);
+    }
+    let version = head.latest_version;
+    let manifest = Manifest {
+        dataset_id: head.dataset_id,
+        version,
+        operation: ready.plan.operation,
+        schema_version,
+        parent_version: (version > 1).then_some(version - 1),
+        added_count: count(added.files)?,
+        removed_count: count(removed.files)?,
+        partition_count: head.partition_count,
+        total_rows: head.total_rows,
+        total_bytes: head.total_bytes,
+        start_time: head.start_time,
+        end_time: head.end_time,
+        created_by: by.subject.clone(),
+        summary: ready.summary.clone(),
+        metadata: ready.metadata.clone(),
+        created_at: ready.plan.created_at.unwrap_or(ready.now),
+        published_at,
+        expired_at: None,
+        swept_at: None,
+        changed_start_time: [removed.start_time, added.start_time].into_iter().flatten().min(),
+        changed_end_time: removed.end_time.max(added.end_time),
+    };
+    Ok((head, manifest))
+}
+
+/// Inserts the manifest.
+pub(super) fn add_manifest(batch: &mut Batch, manifest: &Manifest) {
+    let row = ActiveModel::from(manifest.clone());
+    batch.one("the manifest", &Entity::insert(row));
 }
 
 #[derive(FromQueryResult)]

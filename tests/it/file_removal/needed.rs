@@ -187,6 +187,29 @@ async fn a_publisher_in_the_middle_of_its_transaction_is_not_overtaken() {
     assert_eq!(bench.outcome(key).await, Some("kept"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_looked_before_is_waited_for() {
+    let database = TestDatabase::postgres().await;
+    let bench = Bench::new(&database).await;
+    bench.queue("a.parquet").await;
+    // As a publish that is one statement, and has not written yet.
+    let publishing = bench.connection.begin().await.unwrap();
+    publishing
+        .execute_unprepared("select from timestore.publishing for key share")
+        .await
+        .unwrap();
+    let claimer = database.store_at(bench.clock.clone()).await;
+    let claiming = tokio::spawn(async move { claim(&claimer, 10).await });
+    let waits =
+        "select count(*) from pg_locks where not granted and relation = 'timestore.publishing'::regclass";
+    for _ in 0..3 {
+        until(&bench, waits).await;
+    }
+    assert!(!claiming.is_finished());
+    publishing.rollback().await.unwrap();
+    assert_eq!(claiming.await.unwrap().removals.len(), 1);
+}
+
 /// Waits until a count is no longer 0.
 async fn until(bench: &Bench, count: &str) {
     loop {
