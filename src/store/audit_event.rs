@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use serde_json::{Value as Json, json};
 use timestore_entity::audit_event::{ActiveModel, Column, Entity, Model as AuditEvent};
 use timestore_entity::enums::AuditOutcome;
@@ -11,7 +11,7 @@ use timestore_entity::ids::{AuditEventId, DatasetId};
 use timestore_entity::{Timestamp, dataset};
 
 use super::access::check_holds;
-use super::backend::Sql;
+use super::backend::{Sql, Transaction};
 use super::faults::Faults;
 use super::{DatasetRef, Page, Result, Rows, Store};
 use crate::auth::{Requester, Scope};
@@ -120,7 +120,7 @@ impl Store {
 /// What the events of a refusal say of the datasets that were named: the id and the slug of those that exist, the slug that was
 /// asked for otherwise.
 async fn about_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     named: &[DatasetRef],
 ) -> Result<BTreeSet<(Option<DatasetId>, Option<String>)>> {
     let (mut ids, mut slugs) = (BTreeSet::new(), BTreeSet::new());

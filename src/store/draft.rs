@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::{DatasetId, ManifestDraftId, PartitionId};
@@ -12,7 +12,7 @@ use timestore_entity::manifest;
 use timestore_entity::manifest_draft::{ActiveModel, Entity, Model as ManifestDraft};
 use timestore_entity::schema_version::Fields;
 
-use super::backend::Batch;
+use super::backend::{Batch, Transaction};
 use super::dataset::{
     dataset_find_to_write_in_txn, dataset_get_in_txn, dataset_get_with_head_lock_in_txn, dataset_lock_in_txn,
     head_get,
@@ -365,7 +365,7 @@ impl Store {
     /// The draft that is named, locked until the end of the transaction.
     async fn draft_lock_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         draft: &DraftRef,
     ) -> Result<ManifestDraft> {
@@ -385,7 +385,7 @@ impl Store {
     }
 }
 
-async fn save_counts_in_txn(transaction: &DatabaseTransaction, draft: &ManifestDraft) -> Result<()> {
+async fn save_counts_in_txn(transaction: &Transaction, draft: &ManifestDraft) -> Result<()> {
     let row = ActiveModel {
         dataset_id: Unchanged(draft.dataset_id),
         id: Unchanged(draft.id),

@@ -47,7 +47,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseConnection, DbErr};
 use timestore_entity::ids::DatasetId;
 
 pub use backend::{ByPlace, Columns};
@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Begins a transaction that writes.
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        backend::begin(&self.writer).await
+    async fn begin(&self) -> Result<backend::Transaction, DbErr> {
+        backend::begin(self.reader.source(), &self.writer).await
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
@@ -24,6 +23,7 @@ use super::{
 };
 use crate::auth::Requester;
 use crate::model::naming;
+use crate::store::backend::Transaction;
 
 /// Files to relocate.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Store {
     /// The files as they are after the moves, and the rows that they replace; adds what is wrong at `moves.<index>`.
     async fn moved_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         dataset: &Dataset,
         moves: &[PartitionMove],
         faults: &mut Faults,

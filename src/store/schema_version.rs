@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
@@ -21,6 +19,7 @@ use super::{Columns, DatasetRef, FaultKind, Page, Result, Rows, SchemaRef, Store
 use crate::auth::Requester;
 use crate::model::checksum::schema_checksum;
 use crate::model::compatibility::{Compatibility, CompatibilityKind, check_fields, compare};
+use crate::store::backend::Transaction;
 
 /// A schema version, by its key: the dataset and the version.
 pub type SchemaVersionKey = (DatasetId, i32);
@@ -112,7 +111,7 @@ impl Store {
     /// Inserts the next schema version and counts it in `head`, which the caller writes.
     pub(super) async fn insert_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         dataset: &Dataset,
         head: &mut DatasetHead,
@@ -180,7 +179,7 @@ impl Store {
 /// What `schema` comes to: the newest version, which is the `newest` of the dataset, where none is named, an earlier one with equal
 /// fields, or fields that the dataset's mode allows to follow. Faults are added at `path`.
 pub(super) async fn resolve_in_txn(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     dataset: &Dataset,
     newest: i32,
     schema: Option<&SchemaRef>,
@@ -198,7 +197,7 @@ pub(super) async fn resolve_in_txn(
             Ok(None)
         }
         Some(SchemaRef::Fields(fields)) => {
-            resolve_fields_in_txn(transaction, dataset, newest, fields, faults, path).await
+            resolve_fields_in_txn(connection, dataset, newest, fields, faults, path).await
         }
     }
 }
@@ -218,7 +217,7 @@ pub(super) fn check_schema_fields(fields: &[Field], path: &[&str], faults: &mut 
 }
 
 async fn resolve_fields_in_txn(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     dataset: &Dataset,
     newest: i32,
     fields: &[Field],
@@ -232,12 +231,12 @@ async fn resolve_fields_in_txn(
     let same = Entity::find()
         .filter(Column::DatasetId.eq(dataset.id))
         .filter(same)
-        .one(transaction)
+        .one(connection)
         .await?;
     if let Some(same) = same {
         return Ok(Some(Resolved::Existing(same.version)));
     }
-    if let Some(newest) = version_in_txn(transaction, dataset.id, newest).await? {
+    if let Some(newest) = version_in_txn(connection, dataset.id, newest).await? {
         let compatibility = compare(&newest.fields.0, fields);
         if compatibility.kind == CompatibilityKind::Breaking
             && dataset.compatibility == CompatibilityMode::Additive

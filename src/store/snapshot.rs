@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
@@ -19,6 +19,7 @@ use super::trail::Trail;
 use super::{Columns, DatasetRef, Fault, FaultKind, ManifestRef, Page, Result, Rows, Store};
 use crate::auth::Requester;
 use crate::model::naming;
+use crate::store::backend::Transaction;
 
 /// A snapshot, by its key.
 pub type SnapshotKey = (DatasetId, SnapshotId);
@@ -163,7 +164,7 @@ impl Store {
 }
 
 async fn pinned_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: DatasetId,
     at: ManifestRef,
     faults: &mut Faults,

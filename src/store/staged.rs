@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use timestore_entity::ids::{DatasetId, ManifestDraftId, PartitionId};
 use timestore_entity::manifest_draft::Model as ManifestDraft;
 use timestore_entity::{staged_partition, staged_removal};
 
 use super::Result;
-use super::backend::{Column, Relation, Sql, relations};
+use super::backend::{Column, Relation, Sql, Transaction, relations};
 use super::error::{Duplicate, NotLive};
 use super::file_removal::{LEASED, places};
 use super::publish::Skipped;
@@ -18,7 +18,7 @@ use super::publish::plan::MAX_FILES;
 
 /// Files of a draft that are live by now: those that are refused, and those that were to be left out and are taken out.
 pub(super) async fn staged_duplicates_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     draft: ManifestDraftId,
 ) -> Result<(Vec<Duplicate>, Vec<Skipped>)> {
@@ -90,7 +90,7 @@ pub(super) async fn staged_duplicates_in_txn(
 
 /// Files that a draft removes and that someone else has removed since.
 pub(super) async fn staged_not_live_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     draft: ManifestDraftId,
 ) -> Result<Vec<NotLive>> {
@@ -121,7 +121,7 @@ pub(super) async fn staged_not_live_in_txn(
 
 /// Additions that the draft has already.
 pub(super) async fn staged_earlier_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     draft: &ManifestDraft,
     additions: &[Addition],
 ) -> Result<Vec<Duplicate>> {
@@ -183,7 +183,7 @@ pub(super) async fn staged_earlier_in_txn(
 
 /// The files that a draft removes.
 pub(super) async fn staged_removals_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     draft: &ManifestDraft,
 ) -> Result<HashSet<PartitionId>> {
     let removals = staged_removal::Entity::find()
@@ -196,7 +196,7 @@ pub(super) async fn staged_removals_in_txn(
 
 /// Stages removals; returns how many are new.
 pub(super) async fn stage_removals_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     draft: &ManifestDraft,
     ids: Vec<PartitionId>,
 ) -> Result<u64> {
@@ -218,7 +218,7 @@ pub(super) async fn stage_removals_in_txn(
 }
 
 /// Deletes what is staged.
-pub(super) async fn clear_in_txn(transaction: &DatabaseTransaction, draft: &ManifestDraft) -> Result<()> {
+pub(super) async fn clear_in_txn(transaction: &Transaction, draft: &ManifestDraft) -> Result<()> {
     staged_partition::Entity::delete_many()
         .filter(staged_partition::Column::DatasetId.eq(draft.dataset_id))
         .filter(staged_partition::Column::DraftId.eq(draft.id))

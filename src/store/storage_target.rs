@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::{Value as Json, json};
 use timestore_entity::dataset::Model as Dataset;
@@ -14,7 +14,7 @@ use timestore_entity::ids::StorageTargetId;
 use timestore_entity::storage_target::{ActiveModel, Column, Entity, Model as StorageTarget};
 
 use super::access::check_holds;
-use super::backend::Sql;
+use super::backend::{Sql, Transaction};
 use super::faults::Faults;
 use super::keyed::rows_by;
 use super::trail::Trail;
@@ -224,7 +224,7 @@ pub(super) async fn storage_target_find_to_use_in_txn(
     Ok(sql.one(connection, text).await?)
 }
 
-async fn find_by_name(transaction: &DatabaseTransaction, name: &str) -> Result<Option<StorageTarget>> {
+async fn find_by_name(transaction: &Transaction, name: &str) -> Result<Option<StorageTarget>> {
     Ok(Entity::find()
         .filter(Column::Name.eq(name))
         .lock_exclusive()

@@ -1,13 +1,13 @@
 //! The trail of a mutation: its audit event and its change-feed row, both written in its transaction, or neither.
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::{Value as Json, json};
 use timestore_entity::enums::{AuditOutcome, ChangeKind};
 use timestore_entity::ids::{AuditEventId, DatasetId};
 use timestore_entity::{Timestamp, audit_event, change, dataset};
 
-use super::backend::Batch;
+use super::backend::{Batch, Transaction};
 use super::{Result, Store};
 use crate::auth::Requester;
 
@@ -43,7 +43,7 @@ impl Store {
     /// Writes the trail of a mutation by `by` at `now`.
     pub(super) async fn trail_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         trail: Trail<'_>,
@@ -77,7 +77,7 @@ impl Store {
     /// Writes the trail of a mutation of what is left of a dataset.
     pub(super) async fn trail_of_gone_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         gone: Gone,
@@ -103,7 +103,7 @@ impl Store {
     /// know of.
     pub(super) async fn audit_of_all_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         action: &'static str,
@@ -120,7 +120,7 @@ impl Store {
     /// author's until it is published.
     pub(super) async fn audit_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         action: &'static str,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 use timestore_entity::Timestamp;
 use timestore_entity::ids::DatasetId;
@@ -41,7 +41,7 @@ impl Store {
 
 /// The watermark as it is, under the lock of the head; refuses a publisher that was fenced out.
 pub(super) async fn watermark_check_in_txn(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     id: DatasetId,
     advance: &WatermarkAdvance,
     faults: &mut Faults,
@@ -53,7 +53,7 @@ pub(super) async fn watermark_check_in_txn(
         return Ok(None);
     }
     let before = Entity::find_by_id((id, advance.source.clone()))
-        .one(transaction)
+        .one(connection)
         .await?;
     let highest = before.as_ref().and_then(|watermark| watermark.fencing_token);
     // Once a source is fenced, a publisher without a token is as late as one with a lower token.
@@ -100,9 +100,17 @@ pub(super) fn add_watermark_advance(
     match before {
         Some(before) => {
             let row = Entity::update_many().set(row.reset_all());
+            let token = match before.fencing_token {
+                Some(token) => Column::FencingToken.eq(token),
+                None => Column::FencingToken.is_null(),
+            };
+            // As it was read: a publish at once holds no lock.
             let of_source = row
                 .filter(Column::DatasetId.eq(id))
-                .filter(Column::Source.eq(before.source));
+                .filter(Column::Source.eq(before.source))
+                .filter(Column::SealedThrough.eq(before.sealed_through))
+                .filter(Column::Records.eq(before.records))
+                .filter(token);
             batch.one("the watermark", &of_source);
         }
         None => batch.one("the watermark", &Entity::insert(row)),

@@ -56,6 +56,7 @@ mod plans;
 mod playground;
 mod publish;
 mod publish_at_once;
+mod publish_many;
 mod publish_together;
 mod rate;
 mod register;

@@ -1,7 +1,7 @@
-//! Connections that are kept at hand between two statements.
+//! Connections that are kept at hand between two statements, or transactions.
 //!
 //! A pool asks each connection that comes back whether it is well: a round trip, which costs both sides as much as a small statement
-//! does. One that has just answered is well, and is kept for the next statement. Up to half of a pool's connections are lent that way,
+//! does. One that has just answered is well, and is kept for whoever comes next. Up to half of a pool's connections are lent that way,
 //! so that whoever needs one for longer always finds some in the pool.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,8 +41,8 @@ struct Idle<DB: Database> {
 }
 
 /// A connection of the pool.
-struct Lent<DB: Database> {
-    connection: PoolConnection<DB>,
+pub(super) struct Lent<DB: Database> {
+    pub(super) connection: PoolConnection<DB>,
     /// Raised when its statement is abandoned.
     flag: Arc<Flag>,
     since: Instant,
@@ -75,15 +75,19 @@ where
         let attended = Attended::new(&lent.flag);
         let rows = query(&mut statement).fetch_all(&mut *lent.connection).await;
         attended.end();
-        let info = Info {
+        self.observe(&Info {
             elapsed: began.elapsed(),
             statement: &statement,
             failed: rows.is_err(),
-        };
-        self.observers.iter().for_each(|observer| observer(&info));
+        });
         let rows = rows.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
         self.put_back(lent);
         Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// Shows a statement to the observers.
+    pub(super) fn observe(&self, info: &Info<'_>) {
+        self.observers.iter().for_each(|observer| observer(info));
     }
 
     /// How many connections nobody uses.
@@ -96,7 +100,8 @@ where
         drop(self.locked().take());
     }
 
-    async fn take(&self) -> Result<Lent<DB>, DbErr> {
+    /// One that nobody uses, or another.
+    pub(super) async fn take(&self) -> Result<Lent<DB>, DbErr> {
         let idle = self.locked().as_mut().and_then(Vec::pop);
         match idle {
             Some(idle) if idle.since.elapsed() < STALE => return Ok(idle.lent),
@@ -117,7 +122,8 @@ where
         })
     }
 
-    fn put_back(&self, lent: Lent<DB>) {
+    /// Keeps one that has just answered for whoever comes next.
+    pub(super) fn put_back(&self, lent: Lent<DB>) {
         if lent.permit.is_none() || lent.since.elapsed() > LENT {
             return;
         }
@@ -146,7 +152,7 @@ impl<DB: Database> Drop for AtHand<DB> {
 }
 
 /// The statement to be run; what it binds is taken out of it.
-fn query<DB: Database>(statement: &mut Statement) -> Query<'_, DB, SqlxValues>
+pub(super) fn query<DB: Database>(statement: &mut Statement) -> Query<'_, DB, SqlxValues>
 where
     SqlxValues: IntoArguments<DB>,
 {

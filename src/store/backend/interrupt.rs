@@ -154,14 +154,14 @@ mod tests {
         pools.writer.execute_unprepared(table).await.unwrap();
         let fill = format!("insert into timestore.numbers {ENDLESS}");
         for written in 1..4 {
-            let transaction = begin(&pools.writer).await.unwrap();
+            let transaction = begin(&source, &pools.writer).await.unwrap();
             let one = "insert into timestore.numbers values (1)";
             transaction.execute_unprepared(one).await.unwrap();
             let endless = timeout(soon, transaction.execute_unprepared(&fill)).await;
             assert!(endless.is_err());
             drop(transaction);
 
-            let transaction = begin(&pools.writer).await.unwrap();
+            let transaction = begin(&source, &pools.writer).await.unwrap();
             transaction.execute_unprepared(one).await.unwrap();
             transaction.commit().await.unwrap();
             // Of the abandoned transaction, nothing is there.

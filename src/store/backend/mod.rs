@@ -9,6 +9,7 @@ mod batch;
 mod by_place;
 mod connect;
 mod constraint;
+mod copy;
 mod first_of_each;
 mod interrupt;
 mod json;
@@ -20,6 +21,7 @@ mod replica;
 mod settings;
 mod source;
 mod sql;
+mod transaction;
 mod under_way;
 
 pub(super) use batch::{Batch, runs_alone};
@@ -27,6 +29,7 @@ pub use by_place::{ByPlace, Columns};
 pub(super) use by_place::{Places, by_place};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
 pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
+pub(super) use copy::CopiedRow;
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use json::{has_any, is_key, text_among, text_names};
 pub(super) use place::{Place, is_null_at, value_at};
@@ -37,25 +40,33 @@ pub(super) use relation::{Column, Relation, each_with, in_relation, named, relat
 pub use replica::Position;
 pub(super) use replica::Replicas;
 pub(super) use sql::Sql;
+pub(super) use transaction::Transaction;
 pub(super) use under_way::{UNDER_WAY, none_under_way};
 
+use source::Source;
+use transaction::Begun;
+
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
-/// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail halfway for want of it.
-pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+/// Begins a transaction that writes, on `primary`, or by `writer` where that is another. On SQLite it takes the write lock at once, so that
+/// it cannot fail halfway for want of it.
+pub(super) async fn begin(primary: &Source, writer: &DatabaseConnection) -> Result<Transaction, DbErr> {
+    if let Some(at_hand) = primary.postgres() {
+        return Begun::new(at_hand).await.map(Transaction::AtHand);
+    }
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
-    writer.begin_with_options(options).await
+    writer.begin_with_options(options).await.map(Transaction::OfPool)
 }
 
 /// Begins a transaction that only reads, and sees the same state of the catalog however long it lasts. It keeps nobody from
 /// writing, and nobody's claim or feed waits for it.
-pub(super) async fn begin_snapshot(reader: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub(super) async fn begin_snapshot(reader: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let options = match reader.get_database_backend() {
         DbBackend::Postgres => TransactionOptions {
             isolation_level: Some(IsolationLevel::RepeatableRead),
@@ -68,7 +79,7 @@ pub(super) async fn begin_snapshot(reader: &DatabaseConnection) -> Result<Databa
             ..TransactionOptions::default()
         },
     };
-    reader.begin_with_options(options).await
+    reader.begin_with_options(options).await.map(Transaction::OfPool)
 }
 
 /// A condition on `changes` that holds for the rows that no transaction still under way can come before.

@@ -45,6 +45,14 @@ impl Source {
         &self.pool
     }
 
+    /// Its connections at hand, where it is a PostgreSQL server.
+    pub(super) fn postgres(&self) -> Option<Arc<AtHand<Postgres>>> {
+        match &self.at_hand {
+            Kept::Postgres(at_hand) => Some(at_hand.clone()),
+            _ => None,
+        }
+    }
+
     /// The rows that a statement answers with.
     pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.at_hand {

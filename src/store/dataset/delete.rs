@@ -5,7 +5,7 @@
 //! locks.
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
+use sea_orm::{EntityTrait, FromQueryResult};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::{Entity, Model as Dataset};
@@ -17,7 +17,7 @@ use crate::auth::{Requester, Scope};
 use crate::model::naming;
 use crate::model::span::LATEST;
 use crate::store::access::check_holds;
-use crate::store::backend::{Others, Sql, for_update};
+use crate::store::backend::{Others, Sql, Transaction, for_update};
 use crate::store::error::Pin;
 use crate::store::faults::Faults;
 use crate::store::history::later;
@@ -114,7 +114,7 @@ impl Store {
 }
 
 /// Waits for whoever stages in a draft of the dataset, or publishes one. Under the lock of the dataset no draft is begun.
-async fn drafts_lock_in_txn(transaction: &DatabaseTransaction, dataset: DatasetId) -> Result<()> {
+async fn drafts_lock_in_txn(transaction: &Transaction, dataset: DatasetId) -> Result<()> {
     let mut sql = Sql::new(transaction);
     let text = format!(
         "select id from timestore.manifest_drafts where dataset_id = {} order by id{}",
@@ -134,7 +134,7 @@ fn check_confirmation(dataset: &Dataset, confirmed: &str, faults: &mut Faults) {
 
 /// Refuses where snapshots pin versions at `now`. Under the lock of the head nobody makes another one.
 async fn check_pins_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     now: Timestamp,
     faults: &mut Faults,
@@ -156,7 +156,7 @@ async fn check_pins_in_txn(
 
 /// Queues every file that a version has or had, once. Where several rows have the same file, it goes by the last one.
 async fn queue_all_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     now: Timestamp,
     due: Timestamp,
@@ -190,7 +190,7 @@ async fn queue_all_in_txn(
     Ok(sql.one(transaction, text).await?.unwrap_or_default())
 }
 
-async fn delete_rows_in_txn(transaction: &DatabaseTransaction, id: DatasetId) -> Result<()> {
+async fn delete_rows_in_txn(transaction: &Transaction, id: DatasetId) -> Result<()> {
     for table in TABLES {
         let mut sql = Sql::new(transaction);
         let text = format!(

@@ -1,11 +1,11 @@
 //! What people say of a dataset, checked and compared, whether it is being created or changed.
 
-use sea_orm::DatabaseTransaction;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::ids::StorageTargetId;
 
 use crate::auth::Requester;
 use crate::model::naming;
+use crate::store::backend::Transaction;
 use crate::store::faults::Faults;
 use crate::store::storage_target::{storage_target_find_in_txn, storage_target_find_to_use_in_txn};
 use crate::store::{Fault, Result, StorageTargetRef};
@@ -55,7 +55,7 @@ pub(super) fn check_scopes(faults: &mut Faults, field: &str, scopes: Option<&[St
 /// The default target that is named, if one is; adds a fault where there is no such target for `by` to use. Whoever creates a dataset
 /// may use any.
 pub(super) async fn target_id_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: Option<&Dataset>,
     target: Option<&StorageTargetRef>,

@@ -12,7 +12,7 @@ mod update;
 use std::collections::HashMap;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use timestore_entity::dataset::{Column, Entity, Model as Dataset};
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
 use timestore_entity::ids::DatasetId;
@@ -25,7 +25,7 @@ pub use update::DatasetUpdate;
 use read::state_lock_in_txn;
 
 use super::access::{check_writes, own_scopes, writable};
-use super::backend::Sql;
+use super::backend::{Sql, Transaction};
 use super::{DatasetRef, Fault, Result, Store};
 use crate::auth::Requester;
 use crate::model::naming;
@@ -116,7 +116,7 @@ pub(super) async fn dataset_get_in_txn(
 /// The dataset that a mutation of `by` names at `dataset`, and must exist, locked until the end of the transaction. No lock but
 /// [`LockType::Update`] keeps publishers waiting.
 pub(super) async fn dataset_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &DatasetRef,
     lock: LockType,
@@ -149,7 +149,7 @@ pub(super) async fn head_get(connection: &impl ConnectionTrait, id: DatasetId) -
 /// The head of a dataset, locked until the end of the transaction: publishers of the dataset queue here. None where the dataset
 /// was deleted while they did.
 pub(super) async fn head_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: DatasetId,
 ) -> Result<Option<DatasetHead>> {
     let select = dataset_head::Entity::find_by_id(id).lock_exclusive();
@@ -159,7 +159,7 @@ pub(super) async fn head_lock_in_txn(
 /// The dataset that a mutation of `by` names at `dataset`, and must exist, and its head, which is locked until the end of the
 /// transaction.
 pub(super) async fn dataset_get_with_head_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<(Dataset, DatasetHead)> {
@@ -169,7 +169,7 @@ pub(super) async fn dataset_get_with_head_lock_in_txn(
 
 /// The same, where there is such a dataset. Nobody waits for a head, or has others wait, without being allowed to write.
 pub(super) async fn dataset_find_with_head_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<Option<(Dataset, DatasetHead)>> {

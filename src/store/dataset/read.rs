@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{DbErr, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::DatasetStatus;
@@ -14,7 +14,8 @@ use timestore_entity::schema_version::Model as SchemaVersion;
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
 use crate::store::backend::{
-    ByPlace, Column, Columns, Others, Sql, for_update, in_relation, is_null_at, relations, value_at,
+    ByPlace, Column, Columns, Others, Sql, Transaction, for_update, in_relation, is_null_at, relations,
+    value_at,
 };
 use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
@@ -90,7 +91,7 @@ impl DatasetParts {
 
 /// The dataset for which `condition` holds, and its head, which is locked until the end of the transaction.
 pub(super) async fn state_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     sql: Sql,
     condition: &str,
 ) -> Result<Option<(Dataset, DatasetHead)>> {

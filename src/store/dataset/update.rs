@@ -1,7 +1,7 @@
 //! Datasets, changed and archived. Publishing never comes here.
 
 use sea_orm::ActiveValue::NotSet;
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::{ActiveModel, Entity, Model as Dataset};
@@ -13,6 +13,7 @@ use super::{dataset_find_to_write_in_txn, dataset_not_found};
 use crate::auth::{Requester, Scope};
 use crate::model::naming;
 use crate::store::access::check_holds;
+use crate::store::backend::Transaction;
 use crate::store::faults::Faults;
 use crate::store::trail::Trail;
 use crate::store::{DatasetRef, FaultKind, Result, StorageTargetRef, Store};
@@ -117,7 +118,7 @@ impl Store {
     /// Writes `after` over `before`, as its next revision, with its trail, and commits.
     async fn save_in_txn(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: Transaction,
         by: &Requester,
         before: Dataset,
         mut after: Dataset,
@@ -153,7 +154,7 @@ impl Store {
 
 /// The dataset that is named, locked until the end of the transaction.
 async fn lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<Option<Dataset>> {
@@ -168,7 +169,7 @@ async fn lock_in_txn(
 
 /// `before` with the changes of `input`; adds what is wrong with them.
 async fn updated_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     before: &Dataset,
     input: DatasetUpdate,

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use timestore_entity::Timestamp;
 use timestore_entity::ids::LeaseId;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Flaw;
 use crate::model::check::Check;
 use crate::store::Result;
-use crate::store::backend::Sql;
+use crate::store::backend::{Sql, Transaction};
 use crate::store::file_removal::{LEASED, places};
 
 /// How far back claims are looked up: longer than the longest lease.
@@ -28,7 +28,7 @@ struct Row {
 }
 
 /// Files of versions under a lease of removals.
-pub(super) async fn flaw_in_txn(transaction: &DatabaseTransaction, now: Timestamp) -> Result<Flaw> {
+pub(super) async fn flaw_in_txn(transaction: &Transaction, now: Timestamp) -> Result<Flaw> {
     let mut flaw = Flaw::none(Check::ClaimedFile);
     let rows = needed(transaction).await?;
     if rows.is_empty() {
@@ -47,7 +47,7 @@ pub(super) async fn flaw_in_txn(transaction: &DatabaseTransaction, now: Timestam
 }
 
 /// Places of leased files that a row of partitions names, looked up in the indexes of each dataset.
-async fn needed(transaction: &DatabaseTransaction) -> Result<Vec<Row>> {
+async fn needed(transaction: &Transaction) -> Result<Vec<Row>> {
     let file = |removed: &str| {
         format!(
             "(select 1 from timestore.partitions as file where file.dataset_id = dataset.id \
@@ -70,7 +70,7 @@ async fn needed(transaction: &DatabaseTransaction) -> Result<Vec<Row>> {
 }
 
 /// The leases under which files have been handed out.
-async fn handed_out(transaction: &DatabaseTransaction, since: Timestamp) -> Result<HashSet<Uuid>> {
+async fn handed_out(transaction: &Transaction, since: Timestamp) -> Result<HashSet<Uuid>> {
     #[derive(FromQueryResult)]
     struct Claim {
         detail: serde_json::Value,

@@ -16,12 +16,11 @@ mod walk;
 
 pub use files::{FileKey, NeededFile};
 
-use sea_orm::DatabaseTransaction;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::ids::DatasetId;
 
-use super::backend::{self, Sql};
+use super::backend::{self, Sql, Transaction};
 use super::{Result, Store};
 use crate::model::check::Check;
 
@@ -77,14 +76,14 @@ impl Store {
 
 /// Questions about a dataset, or about the catalog, as a transaction sees it, and what came of them.
 struct Examination<'a> {
-    transaction: &'a DatabaseTransaction,
+    transaction: &'a Transaction,
     dataset: DatasetId,
     now: Timestamp,
     flaws: Vec<Flaw>,
 }
 
 impl<'a> Examination<'a> {
-    fn new(transaction: &'a DatabaseTransaction, dataset: DatasetId, now: Timestamp) -> Self {
+    fn new(transaction: &'a Transaction, dataset: DatasetId, now: Timestamp) -> Self {
         Self {
             transaction,
             dataset,
@@ -115,12 +114,7 @@ impl<'a> Examination<'a> {
 }
 
 /// Asks a question. `text` selects a sentence, `found`, for each thing that is wrong, and `place`, what they are ordered by.
-async fn look_in_txn(
-    transaction: &DatabaseTransaction,
-    check: Check,
-    sql: Sql,
-    text: String,
-) -> Result<Flaw> {
+async fn look_in_txn(transaction: &Transaction, check: Check, sql: Sql, text: String) -> Result<Flaw> {
     let text = format!(
         "select found, count(*) over () as flaws from ({text}) as flaw order by place, found limit {FIRST}"
     );

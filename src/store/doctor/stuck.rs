@@ -3,12 +3,11 @@
 //!
 //! The limits are generous, since passes are made once a day in many places, and clocks differ.
 
-use sea_orm::DatabaseTransaction;
 use timestore_entity::Timestamp;
 
 use super::{Flaw, claims, look_in_txn};
 use crate::model::check::Check;
-use crate::store::backend::{self, Sql};
+use crate::store::backend::{self, Sql, Transaction};
 use crate::store::{Result, Store};
 
 /// How long a draft, a removal or a run may wait past its time.
@@ -71,7 +70,7 @@ impl Store {
     }
 }
 
-async fn stuck_in_txn(transaction: &DatabaseTransaction, now: Timestamp) -> Result<Vec<Flaw>> {
+async fn stuck_in_txn(transaction: &Transaction, now: Timestamp) -> Result<Vec<Flaw>> {
     let of_dataset =
         |table: &str| format!("left join timestore.datasets as dataset on dataset.id = {table}.dataset_id");
     let removal = |what: &str, condition: &str| {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::enums::{ChangeKind, RemovalOutcome};
@@ -13,7 +12,7 @@ use super::claim::postpone_in_txn;
 use super::{FileRemovalKey, MAX_ATTEMPTS, MAX_CLAIM, key_columns, leased_in_txn};
 use crate::auth::{Requester, Scope};
 use crate::store::access::check_holds;
-use crate::store::backend::{Column, Relation, relations};
+use crate::store::backend::{Column, Relation, Transaction, relations};
 use crate::store::dataset::datasets_by_id_in_txn;
 use crate::store::faults::Faults;
 use crate::store::trail::Gone;
@@ -141,7 +140,7 @@ impl Store {
     /// An audit event for each dataset, and a change for each that has lost files. The dataset may be gone as well.
     async fn acknowledge_trail_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         tallies: BTreeMap<DatasetId, Tally>,
@@ -170,7 +169,7 @@ impl Store {
 
 /// The rows that an acknowledgement names, locked; refuses it where any of them is not under its lease, or is named twice.
 async fn held_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     input: &FileRemovalAcknowledge,
 ) -> Result<HashMap<FileRemovalKey, FileRemoval>> {
     let removed = input.removed.iter().map(|removed| removed.removal);
@@ -225,7 +224,7 @@ fn open(rows: &HashMap<FileRemovalKey, FileRemoval>, key: Option<FileRemovalKey>
 }
 
 async fn settle_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     keys: &[FileRemovalKey],
     outcome: RemovalOutcome,
     now: Timestamp,
@@ -245,7 +244,7 @@ async fn settle_in_txn(
 
 /// Takes the lease off; `dead_at` is when they were given up, in SQL.
 async fn fail_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     failures: Vec<(&FileRemoval, &Failed)>,
     dead_at: &str,
     now: Timestamp,

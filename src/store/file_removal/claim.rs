@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::file_removal::Model as FileRemoval;
@@ -15,8 +14,8 @@ use crate::model::duration::IsoDuration;
 use crate::model::naming;
 use crate::store::access::check_holds;
 use crate::store::backend::{
-    Column, Others, Relation, Sql, begun_by_now, for_update, have_ended, in_relation, none_under_way,
-    relations,
+    Column, Others, Relation, Sql, Transaction, begun_by_now, for_update, have_ended, in_relation,
+    none_under_way, relations,
 };
 use crate::store::faults::Faults;
 use crate::store::{Result, Store, StoreError};
@@ -219,7 +218,7 @@ fn keys(rows: &[FileRemoval]) -> Vec<FileRemovalKey> {
 }
 
 /// Gives up what was handed out too often.
-async fn bury_in_txn(transaction: &DatabaseTransaction, rows: &[FileRemoval], now: Timestamp) -> Result<()> {
+async fn bury_in_txn(transaction: &Transaction, rows: &[FileRemoval], now: Timestamp) -> Result<()> {
     let mut changed = 0;
     for relation in relations(transaction, key_columns(&keys(rows))) {
         let of = in_relation("(dataset_id, partition_id)", &relation);
@@ -236,7 +235,7 @@ async fn bury_in_txn(transaction: &DatabaseTransaction, rows: &[FileRemoval], no
 
 /// Settles what a version needs: it is queued again when that version has gone.
 async fn keep_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     lease: LeaseId,
     kept: &[FileRemovalKey],
     now: Timestamp,
@@ -257,7 +256,7 @@ async fn keep_in_txn(
 
 /// Takes the lease off files that nobody has tried to delete, until the instant given for each.
 pub(super) async fn postpone_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     lease: LeaseId,
     postponed: Vec<(FileRemovalKey, Timestamp)>,
 ) -> Result<()> {

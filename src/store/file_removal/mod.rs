@@ -11,7 +11,7 @@ mod requeue;
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use timestore_entity::Timestamp;
 use timestore_entity::file_removal::Model as FileRemoval;
 use timestore_entity::ids::{DatasetId, LeaseId, PartitionId};
@@ -22,7 +22,7 @@ pub(in crate::store) use place::{KIN, LEASED, places};
 pub use requeue::FileRemovalRequeue;
 
 use super::access::check_holds;
-use super::backend::{Column, Others, Sql, for_update, in_relation, relations};
+use super::backend::{Column, Others, Sql, Transaction, for_update, in_relation, relations};
 use super::dataset::of_dataset;
 use super::storage_target::storage_target_find_in_txn;
 use super::{DatasetRef, Page, Result, Rows, StorageTargetRef, Store};
@@ -188,7 +188,7 @@ async fn removals_in_txn(
 
 /// Those of the named removals that a claim holds, locked until the end of the transaction.
 async fn leased_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     lease: LeaseId,
     keys: &[FileRemovalKey],
 ) -> Result<HashMap<FileRemovalKey, FileRemoval>> {

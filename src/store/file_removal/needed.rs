@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use timestore_entity::Timestamp;
 use timestore_entity::file_removal::Model as FileRemoval;
 use timestore_entity::ids::{DatasetId, LeaseId, PartitionId};
@@ -10,7 +10,7 @@ use timestore_entity::ids::{DatasetId, LeaseId, PartitionId};
 use super::place::places;
 use super::{FileRemovalKey, key_columns};
 use crate::store::Result;
-use crate::store::backend::{Column, Relation, relations};
+use crate::store::backend::{Column, Relation, Transaction, relations};
 
 /// What keeps a file from deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ struct Row {
 
 /// What keeps which of `rows`, all under `lease`, from deletion at `now`; those that nothing keeps are left out.
 pub(super) async fn verdicts_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     lease: LeaseId,
     rows: &[FileRemoval],
     now: Timestamp,

@@ -5,7 +5,7 @@
 
 mod sweep;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
@@ -13,7 +13,7 @@ use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::{ChangeKind, DatasetStatus};
 use timestore_entity::ids::DatasetId;
 
-use super::backend::{Column, Sql, in_relation, relations};
+use super::backend::{Column, Sql, Transaction, in_relation, relations};
 use super::dataset::dataset_get_with_head_lock_in_txn;
 use super::faults::Faults;
 use super::retention::Rules;
@@ -202,7 +202,7 @@ pub(super) async fn oldest_kept(
 
 /// Marks these versions as expired `now`, and their dataset as one whose history is another.
 async fn mark_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     versions: &[i32],
     now: Timestamp,

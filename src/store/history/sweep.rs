@@ -7,13 +7,13 @@
 //! A reader asks whether a version can be read before it reads its files. So that none finds fewer files than there were, the files
 //! of a version are touched only once it has been expired for the store's read grace.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use timestore_entity::Timestamp;
 use timestore_entity::ids::{DatasetId, PartitionId};
 
 use super::number;
 use crate::store::Result;
-use crate::store::backend::{Column, Sql, in_relation, relations};
+use crate::store::backend::{Column, Sql, Transaction, in_relation, relations};
 
 /// How many files a step queues at the most.
 const FILES: usize = 10_000;
@@ -28,7 +28,7 @@ pub(super) struct Swept {
 
 /// Queues the files that no version needs any more, to go at `due`: gap by gap, as many as a step takes.
 pub(super) async fn sweep_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     now: Timestamp,
     settled: Timestamp,
@@ -130,7 +130,7 @@ fn within(sql: &mut Sql, dataset: DatasetId, low: i32, high: i32) -> String {
 
 /// Marks the versions of a gap as swept, unless a draft holds one of its files.
 async fn settle_gap_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     low: i32,
     high: i32,
@@ -153,7 +153,7 @@ async fn settle_gap_in_txn(
 /// the file is that row's to remove; so it is where an earlier one has it that `low` or a version before needs, as when a rollback
 /// brought back what a snapshot pins.
 async fn queue_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     ids: &[PartitionId],
     low: i32,

@@ -1,8 +1,6 @@
 //! Asking for runs: by the schedule, by a request, by the command line; and asking for their end.
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
@@ -12,6 +10,7 @@ use timestore_entity::lifecycle_run::{ActiveModel, Column, Entity, Model as Life
 
 use crate::auth::{Requester, Scope};
 use crate::store::access::check_holds;
+use crate::store::backend::Transaction;
 use crate::store::dataset::{dataset_find_in_txn, dataset_not_found};
 use crate::store::faults::Faults;
 use crate::store::{DatasetRef, Fault, FaultKind, Result, Store, StoreError};
@@ -187,7 +186,7 @@ impl Store {
 
     async fn run_audit_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         now: Timestamp,
         action: &'static str,
@@ -215,7 +214,7 @@ pub fn takes_dataset(kind: RunKind) -> bool {
 
 /// The dataset that is named, where the kind takes one and it is not archived.
 async fn checked_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     input: &LifecycleRunRequest,
 ) -> Result<Option<Dataset>> {
@@ -243,7 +242,7 @@ async fn checked_in_txn(
     Ok(dataset)
 }
 
-async fn insert_in_txn(transaction: &DatabaseTransaction, run: &LifecycleRun) -> Result<(), StoreError> {
+async fn insert_in_txn(transaction: &Transaction, run: &LifecycleRun) -> Result<(), StoreError> {
     Entity::insert(ActiveModel::from(run.clone()))
         .exec_without_returning(transaction)
         .await?;

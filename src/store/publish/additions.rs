@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::ConnectionTrait;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::FileFormat;
 use timestore_entity::ids::{DatasetId, PartitionId, StorageTargetId};
@@ -45,7 +45,7 @@ impl<'a> Targets<'a> {
     /// The target that is named, or the dataset's default; adds a fault at `path` where there is none.
     pub(in crate::store) async fn resolve_in_txn(
         &mut self,
-        transaction: &DatabaseTransaction,
+        connection: &impl ConnectionTrait,
         named: Option<&StorageTargetRef>,
         path: &[&str],
         faults: &mut Faults,
@@ -60,7 +60,7 @@ impl<'a> Targets<'a> {
             return Ok(self.dataset.default_storage_target_id);
         };
         if !self.known.contains_key(named) {
-            let found = storage_target_find_to_use_in_txn(transaction, self.by, self.dataset, named).await?;
+            let found = storage_target_find_to_use_in_txn(connection, self.by, self.dataset, named).await?;
             self.known.insert(named.clone(), found.map(|target| target.id));
         }
         let found = self.known.get(named).copied().flatten();
@@ -73,7 +73,7 @@ impl<'a> Targets<'a> {
 
 /// The files of a request; adds all that is wrong with them at `add.<index>`.
 pub(in crate::store) async fn check_additions_in_txn(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     clock: &dyn Clock,
     by: &Requester,
     dataset: &Dataset,
@@ -86,33 +86,22 @@ pub(in crate::store) async fn check_additions_in_txn(
         let at = index.to_string();
         let path = ["add", &at, "storageTarget"];
         let target = targets
-            .resolve_in_txn(transaction, add.storage_target.as_ref(), &path, faults)
+            .resolve_in_txn(connection, add.storage_target.as_ref(), &path, faults)
             .await?;
-        additions.extend(addition(clock, dataset, target, index, add, faults));
+        let file_format = add.file_format.unwrap_or(dataset.write_format);
+        if let (Some(file), Some(storage_target_id)) = (checked(add, &at, faults), target) {
+            let (dataset_id, id) = (dataset.id, PartitionId(clock.id()));
+            let file = Partition {
+                dataset_id,
+                id,
+                storage_target_id,
+                file_format,
+                ..file
+            };
+            additions.push(Addition { index, file });
+        }
     }
     Ok(additions)
-}
-
-/// The file at `index` of a request, on `target`; adds all that is wrong with it at `add.<index>`.
-pub(super) fn addition(
-    clock: &dyn Clock,
-    dataset: &Dataset,
-    target: Option<StorageTargetId>,
-    index: usize,
-    add: PartitionAdd,
-    faults: &mut Faults,
-) -> Option<Addition> {
-    let file_format = add.file_format.unwrap_or(dataset.write_format);
-    let (file, storage_target_id) = (checked(add, &index.to_string(), faults)?, target?);
-    let (dataset_id, id) = (dataset.id, PartitionId(clock.id()));
-    let file = Partition {
-        dataset_id,
-        id,
-        storage_target_id,
-        file_format,
-        ..file
-    };
-    Some(Addition { index, file })
 }
 
 /// Adds what is wrong with the files of a request whose dataset is not there.

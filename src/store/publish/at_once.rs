@@ -13,7 +13,7 @@ use timestore_entity::dataset_head::Model as DatasetHead;
 use timestore_entity::enums::{DatasetStatus, ManifestOperation};
 use timestore_entity::partition::Model as Partition;
 
-use super::additions::addition;
+use super::additions::check_additions_in_txn;
 use super::duplicates::within_request;
 use super::input::Published;
 use super::insert::add_files;
@@ -25,8 +25,9 @@ use crate::auth::Requester;
 use crate::store::backend::{Batch, Column, Relation, Sql, UNDER_WAY, relations};
 use crate::store::faults::Faults;
 use crate::store::file_removal::{LEASED, places};
-use crate::store::schema_version::Resolved;
-use crate::store::{Result, SchemaRef, Store};
+use crate::store::schema_version::{Resolved, resolve_in_txn};
+use crate::store::watermark::watermark_check_in_txn;
+use crate::store::{Result, Store};
 
 /// How many files are published at once at the most: what is sent in vain is sent twice.
 const MAX_FILES: usize = 100;
@@ -39,7 +40,7 @@ impl Store {
         plan: &Plan,
         (dataset, head): (Dataset, DatasetHead),
     ) -> Result<Option<Published>> {
-        let Some((mut ready, files)) = self.ready_at_once(plan, dataset, head) else {
+        let Some((mut ready, files)) = self.ready_at_once(plan, dataset, head).await? else {
             return Ok(None);
         };
         let schema_version = match ready.schema.take() {
@@ -66,46 +67,42 @@ impl Store {
         Ok(Some(published))
     }
 
-    /// What a plan comes to that only adds files, and the files; none where it does more, or where anything is wrong with it.
-    fn ready_at_once(
+    /// What a plan comes to that only adds files, and the files; none where it does more, or where anything is wrong with it. What a request
+    /// names besides the dataset is read.
+    async fn ready_at_once(
         &self,
         plan: &Plan,
         dataset: Dataset,
         head: DatasetHead,
-    ) -> Option<(Ready, Vec<Partition>)> {
+    ) -> Result<Option<(Ready, Vec<Partition>)>> {
         let (Additions::Given(add), Removals::Listed(remove)) = (&plan.additions, &plan.removals) else {
-            return None;
+            return Ok(None);
         };
-        let only_adds = plan.operation == ManifestOperation::Append
-            && remove.is_empty()
-            && plan.watermark.is_none()
-            && (1..=MAX_FILES).contains(&add.len())
-            && add.iter().all(|add| add.storage_target.is_none());
+        let only_adds = plan.operation == ManifestOperation::Append && remove.is_empty();
         let expected = plan.expected_version.unwrap_or(head.latest_version);
         if !only_adds
+            || !(1..=MAX_FILES).contains(&add.len())
             || !plan.faults.is_empty()
             || expected != head.latest_version
             || dataset.status != DatasetStatus::Active
         {
-            return None;
+            return Ok(None);
         }
-        let newest = head.latest_schema_version;
-        let schema = match &plan.schema {
-            None => (newest > 0).then_some(Resolved::Existing(newest)),
-            Some(SchemaRef::Version(version)) if (1..=newest).contains(version) => {
-                Some(Resolved::Existing(*version))
-            }
-            Some(_) => return None,
+        let (reader, mut faults) = (&self.reader, Faults::default());
+        let (newest, named) = (head.latest_schema_version, plan.schema.as_ref());
+        let schema = resolve_in_txn(reader, &dataset, newest, named, &mut faults, &["schema"]).await?;
+        if matches!(schema, Some(Resolved::New(_))) {
+            return Ok(None);
+        }
+        let watermark = match &plan.watermark {
+            Some(advance) => watermark_check_in_txn(reader, dataset.id, advance, &mut faults).await?,
+            None => None,
         };
-        let mut faults = Faults::default();
-        let target = dataset.default_storage_target_id;
-        let additions: Vec<_> = add
-            .iter()
-            .enumerate()
-            .filter_map(|(n, add)| addition(&*self.clock, &dataset, target, n, add.clone(), &mut faults))
-            .collect();
-        if additions.len() < add.len() || !within_request(&additions).is_empty() {
-            return None;
+        let add = add.clone();
+        let additions =
+            check_additions_in_txn(reader, &*self.clock, &self.viewer, &dataset, add, &mut faults).await?;
+        if !faults.is_empty() || !within_request(&additions).is_empty() {
+            return Ok(None);
         }
         let files: Vec<_> = additions.into_iter().map(|addition| addition.file).collect();
         let (added, shape) = sums_of(&files);
@@ -119,19 +116,20 @@ impl Store {
             doomed: Doomed::Listed(HashSet::new()),
             removed: Sums::default(),
             restores: None,
-            watermark: None,
+            watermark,
             skipped: Vec::new(),
             summary: faults.object(&["summary"], plan.summary.clone()),
             metadata: faults.object(&["metadata"], plan.metadata.clone()),
             plan: Plan {
                 idempotency: key.map(|key| key.unused(&mut faults)),
+                watermark: plan.watermark.clone(),
                 ..Plan::new(plan.dataset.clone(), plan.action)
             },
             dataset,
             head,
         };
         check_sums(&ready.plan, &ready.head, added, ready.removed, &[], &mut faults);
-        faults.is_empty().then_some((ready, files))
+        Ok(faults.is_empty().then_some((ready, files)))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use timestore_entity::ids::{DatasetId, PartitionId};
 
 use super::additions::Addition;
 use crate::store::Result;
-use crate::store::backend::{Column, Relation, relations};
+use crate::store::backend::{Column, Relation, Transaction, relations};
 use crate::store::error::Duplicate;
 use crate::store::file_removal::{LEASED, places};
 
@@ -25,7 +25,7 @@ pub(in crate::store) const BEING_DELETED: &str =
 
 /// Those of `additions` that are there already: earlier in the request, or live and not among `removed`.
 pub(in crate::store) async fn duplicates_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     additions: &[Addition],
     removed: impl Fn(PartitionId) -> bool,
@@ -118,7 +118,7 @@ pub(super) fn within_request(additions: &[Addition]) -> HashMap<usize, String> {
 }
 
 async fn alike_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     columns: Vec<(&'static str, Column)>,
     same: &str,
@@ -139,7 +139,7 @@ async fn alike_in_txn(
 /// The live files at the given paths, and what the catalog is deleting there, whatever dataset that was of and whichever target it
 /// is reached by: in one statement, so that a publish costs no more.
 async fn alike_paths_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     columns: Vec<(&'static str, Column)>,
 ) -> Result<Vec<Alike>> {

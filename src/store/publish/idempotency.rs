@@ -1,7 +1,7 @@
 //! Idempotency keys: the same key returns the first result, whether its answer arrived or not.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{DatabaseTransaction, EntityTrait, Iterable};
+use sea_orm::{EntityTrait, Iterable};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use timestore_entity::Timestamp;
@@ -12,7 +12,7 @@ use timestore_entity::manifest;
 
 use super::input::{Published, Skipped};
 use crate::model::naming;
-use crate::store::backend::Batch;
+use crate::store::backend::{Batch, Transaction};
 use crate::store::faults::Faults;
 use crate::store::{FaultKind, Result};
 
@@ -60,7 +60,7 @@ impl Key {
     /// The first result, where the key was used before, for the same request. Under the lock of the head.
     pub(in crate::store) async fn replay_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         dataset: &Dataset,
         now: Timestamp,
         faults: &mut Faults,

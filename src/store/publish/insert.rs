@@ -1,17 +1,20 @@
-//! Inserting files, published or staged: on PostgreSQL in one statement, an array a column.
+//! Inserting files, published or staged: on PostgreSQL few of them in one statement, an array a column; many are copied.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use timestore_entity::ids::{DatasetId, ManifestDraftId};
 use timestore_entity::partition::Model as Partition;
 
-use crate::store::Result;
-use crate::store::backend::{Batch, Column, Relation, Sql, relations};
+use crate::store::backend::{Batch, Column, CopiedRow, Relation, Sql, Transaction, relations};
+use crate::store::{Result, StoreError};
 
 /// The columns that published and staged files share.
 const SHARED: &str = "dataset_id, id, storage_target_id, file_path, file_format, file_size_bytes, row_count, start_time, \
      end_time, span_class, partition_key, checksum, column_statistics, bloom_filters, ingestion_signature, metadata";
 
 const ADDED: &str = "added files";
+
+/// More files than these are copied, where they can be.
+const FEW: usize = 100;
 
 /// Inserts files of version `version`, each with its own schema version.
 pub(super) fn add_files(
@@ -35,13 +38,49 @@ pub(super) fn add_files(
     batch.add(ADDED, count, insertions.collect());
 }
 
+/// Adds the insertion of files of version `version` to the batch. Many are copied at once, after what the batch has so far.
+pub(super) async fn insert_files_in_txn(
+    batch: &mut Batch,
+    transaction: &Transaction,
+    files: Vec<Partition>,
+    version: i32,
+) -> Result<()> {
+    if files.len() <= FEW || !transaction.copies() {
+        add_files(batch, transaction, files, version);
+        return Ok(());
+    }
+    batch.run(transaction).await?;
+    let count = files.len() as u64;
+    let into = format!("timestore.partitions ({SHARED}, schema_version, added_version)");
+    let write = |file: &Partition, row: &mut CopiedRow<'_>| {
+        write_shared(file, row);
+        row.optional_int(file.schema_version);
+        row.int(version);
+    };
+    let copied = transaction.copy(&into, files, write).await?;
+    if copied != count {
+        let message = format!("{ADDED}: expected {count}, copied {copied}");
+        return Err(StoreError::Inconsistent(message));
+    }
+    Ok(())
+}
+
 /// Inserts files into a draft; returns how many.
 pub(in crate::store) async fn stage_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     files: Vec<Partition>,
     draft: ManifestDraftId,
     skip_duplicate: bool,
 ) -> Result<u64> {
+    if files.len() > FEW && transaction.copies() {
+        let into = format!("timestore.staged_partitions ({SHARED}, draft_id, skip_duplicate)");
+        let write = |file: &Partition, row: &mut CopiedRow<'_>| {
+            write_shared(file, row);
+            row.uuid(draft.0);
+            row.boolean(skip_duplicate);
+        };
+        return Ok(transaction.copy(&into, files, write).await?);
+    }
     let mut staged = 0;
     for Relation { from, mut sql, .. } in relations(transaction, columns_of(files)) {
         let (draft, skip) = (sql.bind(draft), sql.bind(skip_duplicate));
@@ -72,6 +111,26 @@ pub(super) fn add_staged(
          where dataset_id = {dataset} and draft_id = {draft}"
     );
     batch.add(ADDED, count, vec![sql.statement(text)]);
+}
+
+/// Writes the columns that published and staged files share.
+fn write_shared(file: &Partition, row: &mut CopiedRow<'_>) {
+    row.uuid(file.dataset_id.0);
+    row.uuid(file.id.0);
+    row.uuid(file.storage_target_id.0);
+    row.text(&file.file_path);
+    row.text(file.file_format.as_str());
+    row.big_int(file.file_size_bytes);
+    row.big_int(file.row_count);
+    row.time(file.start_time);
+    row.time(file.end_time);
+    row.small_int(file.span_class);
+    row.json(&file.partition_key);
+    row.optional_text(file.checksum.as_ref());
+    row.optional_json(file.column_statistics.as_ref());
+    row.optional_json(file.bloom_filters.as_ref());
+    row.optional_text(file.ingestion_signature.as_ref());
+    row.json(&file.metadata);
 }
 
 fn columns_of(files: Vec<Partition>) -> Vec<(&'static str, Column)> {

@@ -16,7 +16,6 @@ pub(super) mod remembered;
 mod removals;
 mod write;
 
-use sea_orm::DatabaseTransaction;
 use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
@@ -28,6 +27,7 @@ use super::dataset::{
 use super::faults::Faults;
 use super::{Fault, FaultKind, Result, Store};
 use crate::auth::Requester;
+use crate::store::backend::Transaction;
 
 pub use super::watermark::WatermarkAdvance;
 pub use input::{DuplicatePolicy, ManifestPublish, PartitionAdd, Published, Rollback, Skipped};
@@ -214,7 +214,7 @@ impl Store {
     /// Publishes what `plan` says to a dataset whose head is locked, as part of `transaction`.
     pub(super) async fn publish_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         of: (Dataset, DatasetHead),
         plan: Plan,

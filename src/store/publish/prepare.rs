@@ -1,7 +1,7 @@
 //! Preparing a publish: under the lock of the head, everything that is wrong with it is found, and everything that writing it
 //! needs.
 
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::Value as Json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
@@ -17,7 +17,7 @@ use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
 use crate::model::key_names::names_in_common;
-use crate::store::backend::{Sql, text_names};
+use crate::store::backend::{Sql, Transaction, text_names};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::Duplicate;
 use crate::store::faults::Faults;
@@ -74,7 +74,7 @@ impl Store {
     /// Prepares `plan`, adding what is wrong to `faults`. The head of the dataset is locked.
     pub(super) async fn prepare_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         (dataset, head): (Dataset, DatasetHead),
         mut plan: Plan,
         mut faults: Faults,
@@ -148,7 +148,7 @@ impl Store {
 
     async fn doomed_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         dataset: &Dataset,
         head: &DatasetHead,
         plan: &Plan,
@@ -175,7 +175,7 @@ impl Store {
 
     async fn files_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         dataset: &Dataset,
         head: &DatasetHead,
         plan: &mut Plan,
@@ -264,7 +264,7 @@ fn refuse_duplicates(duplicates: Vec<Duplicate>, faults: &mut Faults) {
 
 /// The version that a rollback goes back to, and what its files look like.
 async fn restored_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: &Dataset,
     head: &DatasetHead,
     plan: &Plan,
@@ -294,7 +294,7 @@ async fn restored_in_txn(
 
 /// Adds the conflicts with what others have published, and whether the request could be granted but for them.
 async fn conflicts_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     head: &DatasetHead,
     plan: &Plan,
     not_live: Vec<crate::store::error::NotLive>,
@@ -377,11 +377,7 @@ pub(super) fn check_sums(
 
 impl Files {
     /// What the files amount to, and what they are like.
-    async fn sums_in_txn(
-        &self,
-        transaction: &DatabaseTransaction,
-        head: &DatasetHead,
-    ) -> Result<(Sums, Shape)> {
+    async fn sums_in_txn(&self, transaction: &Transaction, head: &DatasetHead) -> Result<(Sums, Shape)> {
         let mut sql = Sql::new(transaction);
         let from = match self {
             Self::Given(files) | Self::Moved(files) => return Ok(sums_of(files)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use timestore_entity::Timestamp;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::ids::{DatasetId, ManifestDraftId, PartitionId, StorageTargetId};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::additions::Targets;
 use crate::auth::Requester;
 use crate::model::naming;
-use crate::store::backend::{Batch, Column, Relation, Sql, in_relation, relations};
+use crate::store::backend::{Batch, Column, Relation, Sql, Transaction, in_relation, relations};
 use crate::store::diff::{DiffKey, Side};
 use crate::store::error::NotLive;
 use crate::store::faults::Faults;
@@ -108,11 +108,7 @@ impl Doomed {
     }
 
     /// What they amount to.
-    pub(super) async fn sums_in_txn(
-        &self,
-        transaction: &DatabaseTransaction,
-        dataset: DatasetId,
-    ) -> Result<Sums> {
+    pub(super) async fn sums_in_txn(&self, transaction: &Transaction, dataset: DatasetId) -> Result<Sums> {
         let mut sums = Sums::default();
         for (sql, condition) in self.conditions(transaction, dataset) {
             let text = format!("select {SUMS} from timestore.partitions as child where {condition}");
@@ -166,7 +162,7 @@ struct Known {
 /// The live files that `refs` name, each once, and what is not live among them. Names that can name nothing are added to
 /// `faults` at `remove.<index>`.
 pub(in crate::store) async fn resolve_removals_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &Dataset,
     refs: &[PartitionRef],
@@ -228,7 +224,7 @@ pub(in crate::store) async fn resolve_removals_in_txn(
 }
 
 async fn find_by_id(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     (given, ids): &(Vec<i32>, Vec<Uuid>),
 ) -> Result<Vec<Known>> {
@@ -240,7 +236,7 @@ async fn find_by_id(
 }
 
 async fn find_by_path(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     (given, targets, paths): &(Vec<i32>, Vec<StorageTargetId>, Vec<String>),
     removed: &str,
@@ -264,7 +260,7 @@ async fn find_by_path(
 }
 
 async fn find(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     columns: Vec<(&'static str, Column)>,
     same: &str,
@@ -283,7 +279,7 @@ async fn find(
 
 /// For each missing file, which version removed it last, and who published that.
 async fn not_live(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     dataset: DatasetId,
     refs: &[PartitionRef],
     missing: &[i32],

@@ -1,9 +1,7 @@
 //! Writing a prepared publish: the manifest, the files that go, the files that come, the head, and what goes with them.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use serde_json::json;
 use timestore_entity::Timestamp;
 use timestore_entity::dataset_head::{self, Model as DatasetHead};
@@ -13,11 +11,11 @@ use timestore_entity::manifest::{ActiveModel, Column, Entity, Model as Manifest}
 use timestore_entity::partition::Model as Partition;
 
 use super::input::Published;
-use super::insert::{add_files, add_staged};
+use super::insert::{add_staged, insert_files_in_txn};
 use super::prepare::{Files, Prepared, Ready};
 use crate::auth::Requester;
 use crate::model::span;
-use crate::store::backend::{Batch, Sql};
+use crate::store::backend::{Batch, Sql, Transaction};
 use crate::store::diff::DiffKey;
 use crate::store::schema_version::Resolved;
 use crate::store::trail::Trail;
@@ -31,7 +29,7 @@ impl Store {
     /// Writes what was prepared, or says why it cannot be.
     pub(super) async fn write_prepared_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         prepared: Prepared,
     ) -> Result<Published> {
@@ -53,7 +51,7 @@ impl Store {
     /// Everything was skipped, or nothing had to go: no version is made, and the answer is the current one.
     async fn write_nothing_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         ready: Ready,
     ) -> Result<Published> {
@@ -98,7 +96,7 @@ impl Store {
 
     async fn write_in_txn(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         by: &Requester,
         mut ready: Ready,
     ) -> Result<Published> {
@@ -190,11 +188,11 @@ impl Store {
         }
     }
 
-    /// Adds the insertion of `count` files to the batch. Those that are in the database already are read, and inserted at once.
+    /// Adds the insertion of `count` files to the batch. Many, and those that are in the database already, are inserted at once.
     async fn add_files_in_txn(
         &self,
         batch: &mut Batch,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         files: Files,
         count: u64,
         manifest: &Manifest,
@@ -205,9 +203,9 @@ impl Store {
                 files
                     .iter_mut()
                     .for_each(|file| file.schema_version = schema_version);
-                add_files(batch, transaction, files, version);
+                insert_files_in_txn(batch, transaction, files, version).await?;
             }
-            Files::Moved(files) => add_files(batch, transaction, files, version),
+            Files::Moved(files) => insert_files_in_txn(batch, transaction, files, version).await?,
             Files::Staged(draft) => {
                 let draft = (manifest.dataset_id, draft);
                 add_staged(batch, transaction, draft, count, schema_version, version);
@@ -227,7 +225,7 @@ impl Store {
     async fn revive_in_txn(
         &self,
         batch: &mut Batch,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         diff: &DiffKey,
         version: i32,
     ) -> Result<u64> {
@@ -250,7 +248,7 @@ impl Store {
                 .iter_mut()
                 .for_each(|file| file.id = PartitionId(self.clock.id()));
             revived += files.len() as u64;
-            add_files(batch, transaction, files, version);
+            insert_files_in_txn(batch, transaction, files, version).await?;
             batch.run(transaction).await?;
         }
     }
@@ -332,7 +330,7 @@ struct Bounds {
 /// The bounds of the live files, from the ends of the window index: a file of class c that ends last starts no earlier than
 /// 2^c before the last start.
 async fn bounds_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     head: &DatasetHead,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
     let (mut start_time, mut end_time) = (None, None);

@@ -6,7 +6,7 @@ mod rules;
 use std::collections::HashMap;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Value as Json, json};
 use timestore_entity::audit_event;
 use timestore_entity::dataset::Model as Dataset;
@@ -21,6 +21,7 @@ use super::trail::Trail;
 use super::{DatasetRef, FaultKind, Result, StorageTargetRef, Store, StoreError};
 use crate::auth::Requester;
 use crate::model::duration::IsoDuration;
+use crate::store::backend::Transaction;
 pub use effective::{EffectivePolicy, PolicySource};
 use rules::{check_rules, cold_target_in_txn};
 
@@ -169,7 +170,7 @@ impl Store {
 /// The dataset that is named, locked until the end of the transaction: whoever sets or clears its policy queues here, whether it
 /// has one or not. Publishers do not notice.
 async fn policy_lock_in_txn(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     by: &Requester,
     dataset: &DatasetRef,
 ) -> Result<Dataset> {
@@ -192,7 +193,7 @@ fn check_revision(policy: Option<&RetentionPolicy>, expected: Option<i32>, fault
 }
 
 /// The last revision of the policies of a dataset that were cleared; 0 where none was.
-async fn cleared_revision_in_txn(transaction: &DatabaseTransaction, id: DatasetId) -> Result<i32> {
+async fn cleared_revision_in_txn(transaction: &Transaction, id: DatasetId) -> Result<i32> {
     let cleared: Vec<Json> = audit_event::Entity::find()
         .select_only()
         .column(audit_event::Column::Detail)

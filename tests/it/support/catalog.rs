@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::json;
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::enums::{CompatibilityMode, FileFormat, ManifestOperation, StorageKind};
 use timestore_entity::file_removal;
@@ -14,6 +15,8 @@ use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, Partit
 use timestore_gateway::store::storage_target::StorageTargetUpsert;
 use timestore_gateway::store::{Clock, Columns, DatasetRef, Page, PartitionRef, StorageTargetRef, Store};
 use uuid::Uuid;
+
+use super::dice::Dice;
 
 /// A caller.
 pub fn ann() -> Requester {
@@ -59,6 +62,29 @@ pub fn file(path: &str, start: i64) -> PartitionAdd {
         ingestion_signature: None,
         metadata: None,
     }
+}
+
+/// A file that says more of itself, or less.
+pub fn random_file(dice: &mut Dice, path: &str, n: i64) -> PartitionAdd {
+    let mut add = file(path, n);
+    add.end_time = add.start_time + Duration::seconds(1 << dice.below(20));
+    add.row_count = i64::try_from(dice.below(50)).unwrap();
+    add.partition_key = match dice.below(4) {
+        0 => None,
+        1 => Some(json!({ "city": "Basel" })),
+        2 => Some(json!({ "city": "Bern", "station": 7 })),
+        _ => Some(json!({})),
+    };
+    add.checksum = dice.one_in(2).then(|| "sha256:beef".to_owned());
+    add.column_statistics = dice
+        .one_in(3)
+        .then(|| json!({ "t": { "min": 1, "max": n + 1, "nullCount": 0, "rowCount": 9 } }));
+    add.bloom_filters = dice.one_in(5).then(|| json!({ "t": "AAAA" }));
+    add.ingestion_signature = dice
+        .one_in(3)
+        .then(|| format!("signature {}", dice.below(1_000_000)));
+    add.metadata = dice.one_in(3).then(|| json!({ "n": n, "é": [1.5, null] }));
+    add
 }
 
 /// A publish that does nothing yet.
