@@ -264,6 +264,7 @@ impl Store {
                     .replay_in_txn(&transaction, &dataset, self.clock.now(), &mut faults)
                     .await?
             {
+                transaction.commit().await?;
                 return Ok(replay);
             }
             faults.finish()?;
@@ -275,8 +276,8 @@ impl Store {
                 let mut batch = Batch::new(&transaction);
                 key.add_record(&mut batch, dataset.id, Some(version), &[], self.clock.now());
                 batch.run(&transaction).await?;
-                transaction.commit().await?;
             }
+            transaction.commit().await?;
             return Ok(Published {
                 dataset,
                 manifest,

@@ -115,7 +115,8 @@ impl Store {
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
             shapes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
-            heads: backend::runs_alone(primary.pool())
+            heads: primary
+                .takes_batches()
                 .then(|| publish::remembered::RememberedHeads::new(REMEMBERED_DATASETS)),
             metrics,
         };

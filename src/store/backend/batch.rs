@@ -24,11 +24,6 @@ struct Part {
     statements: Vec<Statement>,
 }
 
-/// Whether the database behind `connection` can execute a batch as one statement.
-pub(in crate::store) fn runs_alone(connection: &impl ConnectionTrait) -> bool {
-    connection.get_database_backend() == DbBackend::Postgres
-}
-
 impl Batch {
     /// For the database behind `connection`.
     pub(in crate::store) fn new(connection: &impl ConnectionTrait) -> Self {
@@ -53,7 +48,7 @@ impl Batch {
         });
     }
 
-    /// Executes everything as one statement that is a transaction of its own, where [`runs_alone`]. Whether it did: where the database has
+    /// Executes everything as one statement that is a transaction of its own, where [`Source::takes_batches`]. Whether it did: where the database has
     /// refused it, or other rows would have been changed than expected, nothing was. What was added first is executed first, and what
     /// comes after it only if it has changed what it should.
     pub(in crate::store) async fn run_alone(self, source: &Source) -> Result<bool> {

@@ -24,7 +24,7 @@ mod sql;
 mod transaction;
 mod under_way;
 
-pub(super) use batch::{Batch, runs_alone};
+pub(super) use batch::Batch;
 pub use by_place::{ByPlace, Columns};
 pub(super) use by_place::{Places, by_place};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};

@@ -53,6 +53,11 @@ impl Source {
         }
     }
 
+    /// Whether it executes a batch as one statement.
+    pub(in crate::store) fn takes_batches(&self) -> bool {
+        matches!(self.at_hand, Kept::Postgres(_))
+    }
+
     /// The rows that a statement answers with.
     pub(super) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.at_hand {
