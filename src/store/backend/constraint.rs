@@ -27,6 +27,11 @@ pub(super) fn is_refusal(error: &DbErr) -> bool {
     answer(error).is_some()
 }
 
+/// Whether `error` says that a lock was not to be had in the time that a statement waits for one.
+pub(super) fn is_lock_timeout(error: &DbErr) -> bool {
+    answer(error).is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
 /// Whether `error` says that `unique` was violated.
 pub(in crate::store) fn violates(error: &DbErr, unique: Unique) -> bool {
     let Some(error) = answer(error) else {

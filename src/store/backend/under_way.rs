@@ -7,7 +7,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
 
-use super::constraint::is_refusal;
+use super::constraint::is_lock_timeout;
 
 /// A condition that holds always. While a statement of PostgreSQL that has it is under way, [`none_under_way`] is false.
 pub(in crate::store) const UNDER_WAY: &str = "not exists (select from timestore.publishing for key share)";
@@ -28,7 +28,7 @@ pub(in crate::store) async fn none_under_way(writer: &DatabaseConnection) -> Res
         .await;
     match locked {
         Ok(_) => transaction.commit().await.map(|()| true),
-        Err(error) if is_refusal(&error) => transaction.rollback().await.map(|()| false),
+        Err(error) if is_lock_timeout(&error) => transaction.rollback().await.map(|()| false),
         Err(error) => Err(error),
     }
 }
