@@ -110,6 +110,7 @@ impl Key for DatasetAsked {
             return Ok(Found::<Self>::default());
         };
         let refs: HashSet<&DatasetRef> = keys.iter().map(|key| &key.0).collect();
+        let refs = refs.into_iter().cloned().collect();
         let found = store.datasets_asked(refs, parts).await?;
         let found = found.into_iter().map(|(by, dataset)| (by, object(dataset)));
         let found: HashMap<DatasetRef, Self::Value> = found.collect();

@@ -89,6 +89,8 @@ pub struct Shared {
     retention_defaults: RetentionDefaults,
     /// What the files of a dataset were like when it was last asked.
     shapes: Arc<Cache<DatasetId, visible::Shape>>,
+    /// Datasets that are being looked up.
+    looked_up: dataset::together::Together,
     /// Where datasets stand that are published to, where the database takes a publish as one statement.
     heads: Option<publish::remembered::RememberedHeads>,
     metrics: Metrics,
@@ -115,6 +117,7 @@ impl Store {
             read_grace: chrono::Duration::minutes(1),
             retention_defaults: RetentionDefaults::default(),
             shapes: Arc::new(Cache::new(REMEMBERED_DATASETS)),
+            looked_up: dataset::together::Together::default(),
             heads: primary
                 .takes_batches()
                 .then(|| publish::remembered::RememberedHeads::new(REMEMBERED_DATASETS)),

@@ -21,6 +21,7 @@ mod crash;
 mod dataset;
 mod dataset_delete;
 mod dataset_delete_race;
+mod datasets_together;
 mod deploy;
 mod doctor;
 mod draft;

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod fields;
 mod read;
+pub(super) mod together;
 mod update;
 
 use std::collections::HashMap;

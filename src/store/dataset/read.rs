@@ -1,7 +1,9 @@
 //! Datasets, read together with their heads, and with what else is asked for of each.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use futures_util::FutureExt;
 use sea_orm::{DbErr, QueryResult};
 use timestore_entity::dataset::Model as Dataset;
 use timestore_entity::dataset_head::Model as DatasetHead;
@@ -11,11 +13,12 @@ use timestore_entity::manifest::Model as Manifest;
 use timestore_entity::retention_policy::Model as RetentionPolicy;
 use timestore_entity::schema_version::Model as SchemaVersion;
 
+use super::together::{Found, Load};
 use crate::model::naming;
 use crate::store::access::{own_scopes, readable};
 use crate::store::backend::{
-    ByPlace, Column, Columns, Others, Sql, Transaction, for_update, in_relation, is_null_at, relations,
-    value_at,
+    ByPlace, Column, Columns, Others, Reader, Sql, Transaction, for_update, in_relation, is_null_at,
+    relations, value_at,
 };
 use crate::store::keyed::rows_by;
 use crate::store::storage_target::storage_target_find_in_txn;
@@ -164,81 +167,36 @@ pub struct DatasetFilter {
 impl Store {
     /// The datasets with these ids.
     pub async fn datasets_by_id(&self, ids: &[DatasetId]) -> Result<HashMap<DatasetId, DatasetState>> {
-        let ids = Column::Uuid(ids.iter().map(|id| id.0).collect());
-        let found = self.dataset_states("id", ids, DatasetParts::USUAL).await?;
-        Ok(found.into_iter().map(|found| (found.dataset.id, found)).collect())
+        let refs = ids.iter().copied().map(DatasetRef::Id).collect();
+        let found = self.datasets_asked(refs, DatasetParts::USUAL).await?;
+        Ok(found
+            .into_values()
+            .map(|found| (found.dataset.id, found))
+            .collect())
     }
 
     /// These parts of the datasets with these ids, or slugs in lower case.
     pub async fn datasets_asked(
         &self,
-        refs: impl IntoIterator<Item = &DatasetRef>,
+        refs: Vec<DatasetRef>,
         parts: DatasetParts,
     ) -> Result<HashMap<DatasetRef, DatasetState>> {
-        let (mut ids, mut slugs) = (Vec::new(), Vec::new());
-        for by in refs {
-            match by {
-                DatasetRef::Id(id) => ids.push(id.0),
-                DatasetRef::Slug(slug) => slugs.push(slug.clone()),
-                DatasetRef::Unknown(_) => {}
-            }
-        }
-        let mut asked = HashMap::new();
-        for found in self.dataset_states("id", Column::Uuid(ids), parts).await? {
-            asked.insert(DatasetRef::Id(found.dataset.id), found);
-        }
-        for found in self.dataset_states("slug", Column::Text(slugs), parts).await? {
-            asked.insert(DatasetRef::Slug(found.dataset.slug.clone()), found);
-        }
-        Ok(asked)
-    }
-
-    /// The datasets that have one of these values in `column`.
-    async fn dataset_states(
-        &self,
-        column: &'static str,
-        values: Column,
-        parts: DatasetParts,
-    ) -> Result<Vec<DatasetState>> {
-        let mut found: Vec<DatasetState> = Vec::new();
-        for relation in relations(&self.reader, vec![(column, values)]) {
-            let of = in_relation(&format!("dataset.{column}"), &relation);
-            found.extend(self.states(relation.sql, parts, &of).await?);
-        }
-        found.retain(|found| self.viewer.may_read(own_scopes(&found.dataset)));
-        Ok(found)
-    }
-
-    /// The datasets where `condition` holds.
-    async fn states(&self, sql: Sql, parts: DatasetParts, condition: &str) -> Result<Vec<DatasetState>> {
-        let state = |row: &QueryResult| {
-            self.targets.see(value_at(row, 0)?);
-            let dataset = Dataset::read(row, 1, parts.dataset)?;
-            let dataset_id = dataset.id;
-            let at = 1 + parts.dataset.count::<Dataset>();
-            let mut joined = Joined { row, at };
-            let head = joined.next(Some(parts.head))?;
-            let head = head.map(|head| DatasetHead { dataset_id, ..head });
-            let policy = joined.next(parts.policy)?;
-            let manifest = joined.next(parts.manifest)?;
-            let schema_version = match parts.schema_version {
-                Some(NUMBER) => head.as_ref().and_then(numbered),
-                columns => joined.next(columns)?,
-            };
-            Ok(DatasetState {
-                dataset,
-                head,
-                policy: policy.map(|policy| RetentionPolicy { dataset_id, ..policy }),
-                manifest: manifest.map(|manifest| Manifest {
-                    dataset_id,
-                    ..manifest
-                }),
-                schema_version: schema_version.map(|schema| SchemaVersion { dataset_id, ..schema }),
-                parts,
-            })
+        let reader = self.reader.clone();
+        let load: Load = Arc::new(move |refs| {
+            let reader = reader.clone();
+            async move { found_asked(&reader, refs, parts).await }.boxed()
+        });
+        let found = match self.reader.may_lag() {
+            // Every request has a replica of its own, for as long as that serves it.
+            true => load(refs).await?,
+            false => self.looked_up.look_up(parts, refs, load).await?,
         };
-        let rows = sql.rows(&self.reader, parts.select(condition)).await?;
-        rows.iter().map(state).collect()
+        let may_read = |state: &DatasetState| self.viewer.may_read(own_scopes(&state.dataset));
+        let seen = found.into_iter().map(|(by, (revision, state))| {
+            self.targets.see(revision);
+            (by, state)
+        });
+        Ok(seen.filter(|(_, state)| may_read(state)).collect())
     }
 
     /// The heads of these datasets.
@@ -261,7 +219,12 @@ impl Store {
         let keyset = page.keyset(&mut sql, "dataset.slug", descending);
         conditions.extend(keyset.conditions);
         let condition = format!("{} {}", conditions.join(" and "), keyset.order);
-        Ok(Rows::from_query(page, self.states(sql, parts, &condition).await?))
+        let found = states(&self.reader, sql, parts, &condition).await?;
+        let seen = found.into_iter().map(|(revision, state)| {
+            self.targets.see(revision);
+            state
+        });
+        Ok(Rows::from_query(page, seen.collect()))
     }
 
     /// How many datasets `filter` lets through.
@@ -310,6 +273,70 @@ impl Store {
         }
         Ok(conditions)
     }
+}
+
+/// These parts of the datasets with these ids, or slugs in lower case, whoever may see them.
+async fn found_asked(reader: &Reader, refs: Vec<DatasetRef>, parts: DatasetParts) -> Result<Found> {
+    let (mut ids, mut slugs) = (Vec::new(), Vec::new());
+    for by in refs {
+        match by {
+            DatasetRef::Id(id) => ids.push(id.0),
+            DatasetRef::Slug(slug) => slugs.push(slug),
+            DatasetRef::Unknown(_) => {}
+        }
+    }
+    let mut found = Found::new();
+    for relation in relations(reader, vec![("id", Column::Uuid(ids))]) {
+        let given = in_relation("dataset.id", &relation);
+        for (revision, state) in states(reader, relation.sql, parts, &given).await? {
+            found.insert(DatasetRef::Id(state.dataset.id), (revision, state));
+        }
+    }
+    for relation in relations(reader, vec![("slug", Column::Text(slugs))]) {
+        let given = in_relation("dataset.slug", &relation);
+        for (revision, state) in states(reader, relation.sql, parts, &given).await? {
+            found.insert(DatasetRef::Slug(state.dataset.slug.clone()), (revision, state));
+        }
+    }
+    Ok(found)
+}
+
+/// The datasets where `condition` holds, whoever may see them, each with the revision of the storage targets.
+async fn states(
+    reader: &Reader,
+    sql: Sql,
+    parts: DatasetParts,
+    condition: &str,
+) -> Result<Vec<(i64, DatasetState)>> {
+    let state = |row: &QueryResult| {
+        let revision = value_at(row, 0)?;
+        let dataset = Dataset::read(row, 1, parts.dataset)?;
+        let dataset_id = dataset.id;
+        let at = 1 + parts.dataset.count::<Dataset>();
+        let mut joined = Joined { row, at };
+        let head = joined.next(Some(parts.head))?;
+        let head = head.map(|head| DatasetHead { dataset_id, ..head });
+        let policy = joined.next(parts.policy)?;
+        let manifest = joined.next(parts.manifest)?;
+        let schema_version = match parts.schema_version {
+            Some(NUMBER) => head.as_ref().and_then(numbered),
+            columns => joined.next(columns)?,
+        };
+        let state = DatasetState {
+            dataset,
+            head,
+            policy: policy.map(|policy| RetentionPolicy { dataset_id, ..policy }),
+            manifest: manifest.map(|manifest| Manifest {
+                dataset_id,
+                ..manifest
+            }),
+            schema_version: schema_version.map(|schema| SchemaVersion { dataset_id, ..schema }),
+            parts,
+        };
+        Ok((revision, state))
+    };
+    let rows = sql.rows(reader, parts.select(condition)).await?;
+    rows.iter().map(state).collect()
 }
 
 /// Datasets with what is joined to them, in the order in which [`Joined`] reads it.
