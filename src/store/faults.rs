@@ -58,6 +58,11 @@ impl Faults {
         }
     }
 
+    /// Whether these are the faults of a whole request.
+    pub(super) fn is_whole(&self) -> bool {
+        self.within.is_empty()
+    }
+
     /// Whether nothing is wrong so far.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -8,7 +8,7 @@ use crate::support::app::App;
 use crate::support::builders::{partition, with};
 use crate::support::database::{TestDatabase, postgres};
 
-const STEPS: u32 = 17;
+const STEPS: u32 = 18;
 
 async fn connect(url: &str) -> DatabaseConnection {
     Database::connect(url).await.unwrap()

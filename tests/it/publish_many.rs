@@ -4,11 +4,12 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOr
 use timestore_entity::enums::ManifestOperation;
 use timestore_entity::ids::{DatasetId, PartitionId, StorageTargetId};
 use timestore_entity::partition::{Column, Entity, Model as Partition};
-use timestore_gateway::store::DatasetRef;
 use timestore_gateway::store::draft::{DraftCreate, DraftPublish, DraftRef, DraftStage};
 use timestore_gateway::store::publish::{DuplicatePolicy, ManifestPublish, PartitionAdd};
+use timestore_gateway::store::{DatasetRef, FaultKind, Refusal, StoreError};
 use uuid::Uuid;
 
+use crate::support::app::App;
 use crate::support::catalog::{ann, append, dataset, file, publish, random_file};
 use crate::support::database::{TestDatabase, count};
 use crate::support::dice::Dice;
@@ -17,6 +18,7 @@ use crate::support::everywhere;
 everywhere! {
     many_files_are_stored_as_few_are,
     of_many_files_none_is_stored_where_one_is_there,
+    of_many_files_those_are_named_that_are_there,
 }
 
 fn appending(id: DatasetId, add: Vec<PartitionAdd>) -> ManifestPublish {
@@ -120,4 +122,69 @@ async fn of_many_files_none_is_stored_where_one_is_there(database: TestDatabase)
     assert_eq!(published.skipped.len(), 1);
     assert_eq!(published.manifest.unwrap().partition_count, 200);
     assert_eq!(count(&connection, "partitions").await, 200);
+}
+
+async fn of_many_files_those_are_named_that_are_there(database: TestDatabase) {
+    let store = database.store().await;
+    let id = dataset(&store, "weather").await.id;
+    let signed = |path: &str, signature: &str| PartitionAdd {
+        ingestion_signature: Some(signature.to_owned()),
+        ..file(path, 0)
+    };
+    let there = vec![file("a", 0), signed("b", "first"), signed("c", "second")];
+    let published = store.manifest_publish(&ann(), appending(id, there.clone())).await;
+    assert_eq!(published.unwrap().manifest.unwrap().version, 1);
+    let others = |number: i64| (1..number).map(|n| file(&format!("{n}"), n));
+    let duplicates = async |add: Vec<PartitionAdd>| {
+        let refused = store.manifest_publish(&ann(), appending(id, add)).await;
+        let Err(StoreError::Refused(Refusal(faults))) = refused else {
+            panic!("expected a refusal, got {refused:?}");
+        };
+        match faults
+            .into_iter()
+            .map(|fault| fault.kind)
+            .collect::<Vec<_>>()
+            .pop()
+        {
+            Some(FaultKind::DuplicatePartitions { duplicates }) => duplicates,
+            kind => panic!("expected duplicates, got {kind:?}"),
+        }
+    };
+    let (same_path, same_signature) = (file("a", 7), signed("other", "second"));
+    for duplicate in [
+        vec![same_path.clone()],
+        vec![same_signature.clone()],
+        vec![same_path, same_signature],
+    ] {
+        let among = |number| duplicate.iter().cloned().chain(others(number)).collect();
+        let named = duplicates(among(50)).await;
+        assert_eq!(named.len(), duplicate.len());
+        assert_eq!(duplicates(among(200)).await, named);
+    }
+    // What was refused has left nothing, and what is there can be replaced.
+    let mut input = appending(id, there.into_iter().chain(others(200)).collect());
+    input.operation = ManifestOperation::Replace;
+    (input.remove_all, input.expected_version) = (true, Some(1));
+    let manifest = store
+        .manifest_publish(&ann(), input)
+        .await
+        .unwrap()
+        .manifest
+        .unwrap();
+    assert_eq!((manifest.version, manifest.partition_count), (2, 202));
+}
+
+#[tokio::test]
+async fn many_files_are_inserted_without_a_look_for_each() {
+    let database = TestDatabase::postgres().await;
+    let app = App::new(&database).await;
+    let id = dataset(&app.store, "weather").await.id;
+    let add = (0..200).map(|n| file(&format!("{n}"), n)).collect();
+    let by = ann();
+    let publish = app.store.manifest_publish(&by, appending(id, add));
+    let (published, statements) = app.statements_of(publish).await;
+    assert_eq!(published.unwrap().manifest.unwrap().partition_count, 200);
+    let looks = |text: &&String| text.contains("live.file_path");
+    assert_eq!(statements.iter().filter(looks).count(), 0, "{statements:#?}");
+    assert_eq!(statements.len(), 6, "{statements:#?}");
 }

@@ -17,6 +17,7 @@ mod m20261128_000022_revisions;
 mod m20261128_000023_keys;
 mod m20261128_000024_changed_times;
 mod m20261128_000025_publishing;
+mod m20261128_000026_leases;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -51,6 +52,7 @@ pub(crate) const STEPS: &[Step] = &[
     m20261128_000023_keys::STEP,
     m20261128_000024_changed_times::STEP,
     m20261128_000025_publishing::STEP,
+    m20261128_000026_leases::STEP,
 ];
 
 impl MigrationName for Step {

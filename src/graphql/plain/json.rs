@@ -81,13 +81,15 @@ impl JsonWriter {
     /// A `DateTime`: RFC 3339 in UTC, with microseconds, in the years 0001 to 9999.
     pub fn instant(&mut self, instant: Timestamp) {
         let mut text = *b"\"0000-00-00T00:00:00.000000Z\"";
+        // Each field of an instant itself would be converted from UTC to UTC first.
+        let (date, time) = (instant.naive_utc().date(), instant.naive_utc().time());
         let fields = [
-            (1, 4, instant.year().unsigned_abs()),
-            (6, 2, instant.month()),
-            (9, 2, instant.day()),
-            (12, 2, instant.hour()),
-            (15, 2, instant.minute()),
-            (18, 2, instant.second()),
+            (1, 4, date.year().unsigned_abs()),
+            (6, 2, date.month()),
+            (9, 2, date.day()),
+            (12, 2, time.hour()),
+            (15, 2, time.minute()),
+            (18, 2, time.second()),
             (21, 6, instant.timestamp_subsec_micros()),
         ];
         for (start, length, mut number) in fields {

@@ -15,6 +15,8 @@ use sea_orm::sqlx::{AssertSqlSafe, Database, Error, Executor, IntoArguments, Poo
 use sea_orm::{ConnAcquireErr, DbErr, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
 
 use super::connect::STALE;
 use super::interrupt::{Attended, Flag};
@@ -73,7 +75,9 @@ where
         let mut lent = self.take().await?;
         let began = Instant::now();
         let attended = Attended::new(&lent.flag);
-        let rows = query(&mut statement).fetch_all(&mut *lent.connection).await;
+        // In a span, the driver would enter and leave that twice for each row.
+        let fetching = query(&mut statement).fetch_all(&mut *lent.connection);
+        let rows = fetching.with_subscriber(Dispatch::none()).await;
         attended.end();
         self.observe(&Info {
             elapsed: began.elapsed(),

@@ -22,6 +22,17 @@ pub(in crate::store) const DATASET_SLUG: Unique = Unique {
     column: "datasets.slug",
 };
 
+/// The path of a live file.
+pub(in crate::store) const LIVE_PATH: Unique = Unique {
+    name: "partitions_live_path_key",
+    column: "partitions.file_path",
+};
+/// The ingestion signature of a live file.
+pub(in crate::store) const LIVE_SIGNATURE: Unique = Unique {
+    name: "partitions_live_signature_key",
+    column: "partitions.ingestion_signature",
+};
+
 /// Whether `error` is what the database answered, so that the statement has changed nothing.
 pub(super) fn is_refusal(error: &DbErr) -> bool {
     answer(error).is_some()

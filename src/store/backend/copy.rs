@@ -39,7 +39,7 @@ impl Transaction {
     pub(in crate::store) async fn copy<T>(
         &self,
         into: &str,
-        rows: Vec<T>,
+        rows: &[T],
         write: impl Fn(&T, &mut CopiedRow<'_>),
     ) -> Result<u64, DbErr> {
         let Self::AtHand(begun) = self else {
@@ -56,7 +56,7 @@ impl Transaction {
             let mut bytes = Vec::with_capacity(CHUNK + CHUNK / 4);
             bytes.extend_from_slice(HEADER);
             for row in rows {
-                CopiedRow::write(&mut bytes, |values| write(&row, values));
+                CopiedRow::write(&mut bytes, |values| write(row, values));
                 if bytes.len() >= CHUNK {
                     copy.send(&bytes[..]).await?;
                     bytes.clear();

@@ -28,7 +28,7 @@ pub(super) use batch::Batch;
 pub use by_place::{ByPlace, Columns};
 pub(super) use by_place::{Places, by_place};
 pub use connect::{Database, connect, connect_replica, migration_url, probe};
-pub(super) use constraint::{DATASET_SLUG, STORAGE_TARGET_NAME, violates};
+pub(super) use constraint::{DATASET_SLUG, LIVE_PATH, LIVE_SIGNATURE, STORAGE_TARGET_NAME, violates};
 pub(super) use copy::CopiedRow;
 pub(super) use first_of_each::{FirstOfEach, first_of_each};
 pub(super) use json::{has_any, is_key, text_among, text_names};

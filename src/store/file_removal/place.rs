@@ -1,9 +1,21 @@
 //! Where else a file lies: the same file below other storage targets, whose bases lead to the same directory, to one above it
 //! or to one below it.
 
+use sea_orm::DbErr;
+
+use crate::store::backend::{Sql, Transaction};
+
 /// A condition on `removal`: a worker has it, or had it and never said what became of it.
 pub(in crate::store) const LEASED: &str =
     "removal.lease_id is not null and removal.done_at is null and removal.dead_at is null";
+
+/// Whether a worker has any file, of whatever dataset. Leases are named by their owners here, as their index does.
+pub(in crate::store) async fn is_any_leased_in_txn(transaction: &Transaction) -> Result<bool, DbErr> {
+    let text = "select exists (select 1 from timestore.file_removals \
+         where lease_owner is not null and done_at is null and dead_at is null)";
+    let rows = Sql::new(transaction).rows(transaction, text.to_owned()).await?;
+    rows.first().map_or(Ok(false), |row| row.try_get_by_index(0))
+}
 
 /// Common table expressions to follow one called `given`, which has a `storage_target_id`, a `file_path` and `columns`. The last,
 /// `place`, has for each given file every target and path that lead to it, and its `columns`.

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use timestore_entity::ids::DatasetId;
@@ -32,7 +33,7 @@ const MAX_TEXTS: usize = 100;
 #[derive(Default)]
 struct Found {
     /// The files of each dataset that are on the page of one of its versions.
-    files: HashMap<DatasetId, Vec<Partition>>,
+    files: HashMap<DatasetId, Vec<Partition>, RandomState>,
     /// Whether a version has expired, or its dataset has files with other keys than was thought.
     is_other: bool,
     /// The span classes that the datasets use.
@@ -134,7 +135,9 @@ impl Store {
                 true => each_once(&sql, &select, columns),
                 false => first_of_each(&sql, &select),
             };
-            for row in sql.rows(&self.reader, text).await? {
+            let rows = sql.rows(&self.reader, text).await?;
+            let usual = rows.len().div_ceil(scope.keys.len());
+            for row in rows {
                 let dataset = value_at(&row, 0)?;
                 match value_at::<Option<i64>>(&row, 1)? {
                     Some(span_classes) => found.span_classes |= span_classes,
@@ -142,7 +145,8 @@ impl Store {
                 }
                 // A version may have no such file.
                 if let Some(file) = columns::read(&row, 2, columns, dataset)? {
-                    found.files.entry(dataset).or_default().push(file);
+                    let files = found.files.entry(dataset);
+                    files.or_insert_with(|| Vec::with_capacity(usual)).push(file);
                 }
             }
         }

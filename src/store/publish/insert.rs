@@ -14,7 +14,7 @@ const SHARED: &str = "dataset_id, id, storage_target_id, file_path, file_format,
 const ADDED: &str = "added files";
 
 /// More files than these are copied, where they can be.
-const FEW: usize = 100;
+pub(super) const FEW: usize = 100;
 
 /// Inserts files of version `version`, each with its own schema version.
 pub(super) fn add_files(
@@ -50,7 +50,15 @@ pub(super) async fn insert_files_in_txn(
         return Ok(());
     }
     batch.run(transaction).await?;
-    let count = files.len() as u64;
+    copy_files_in_txn(transaction, &files, version).await
+}
+
+/// Copies files of version `version`, each with its own schema version.
+pub(super) async fn copy_files_in_txn(
+    transaction: &Transaction,
+    files: &[Partition],
+    version: i32,
+) -> Result<()> {
     let into = format!("timestore.partitions ({SHARED}, schema_version, added_version)");
     let write = |file: &Partition, row: &mut CopiedRow<'_>| {
         write_shared(file, row);
@@ -58,8 +66,8 @@ pub(super) async fn insert_files_in_txn(
         row.int(version);
     };
     let copied = transaction.copy(&into, files, write).await?;
-    if copied != count {
-        let message = format!("{ADDED}: expected {count}, copied {copied}");
+    if copied != files.len() as u64 {
+        let message = format!("{ADDED}: expected {}, copied {copied}", files.len());
         return Err(StoreError::Inconsistent(message));
     }
     Ok(())
@@ -79,7 +87,7 @@ pub(in crate::store) async fn stage_in_txn(
             row.uuid(draft.0);
             row.boolean(skip_duplicate);
         };
-        return Ok(transaction.copy(&into, files, write).await?);
+        return Ok(transaction.copy(&into, &files, write).await?);
     }
     let mut staged = 0;
     for Relation { from, mut sql, .. } in relations(transaction, columns_of(files)) {

@@ -14,6 +14,7 @@ pub(super) mod plan;
 mod prepare;
 pub(super) mod remembered;
 mod removals;
+mod untried;
 mod write;
 
 use serde_json::json;

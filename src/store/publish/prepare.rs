@@ -16,6 +16,7 @@ use super::duplicates::duplicates_in_txn;
 use super::input::{DuplicatePolicy, Published, Skipped};
 use super::plan::{Additions, Plan, Removals, check_operation};
 use super::removals::{Doomed, SUMS, Sums, resolve_removals_in_txn};
+use super::untried::can_be_tried_in_txn;
 use crate::model::key_names::names_in_common;
 use crate::store::backend::{Sql, Transaction, text_names};
 use crate::store::diff::{DiffKey, Side};
@@ -62,6 +63,8 @@ pub(super) struct Ready {
 pub(super) enum Files {
     /// These.
     Given(Vec<Partition>),
+    /// These, the files of a request, whatever is live at their paths.
+    Untried(Vec<Partition>),
     /// These, with the schema versions that they have.
     Moved(Vec<Partition>),
     /// Those of a draft.
@@ -202,25 +205,28 @@ impl Store {
                 let removed = |id| doomed.contains(id);
                 let duplicates = duplicates_in_txn(transaction, dataset.id, &additions, removed).await?;
                 refuse_duplicates(duplicates, faults);
-                let files = additions.into_iter().map(|addition| addition.file).collect();
-                return Ok((Files::Moved(files), Vec::new()));
+                return Ok((Files::Moved(files_of(additions)), Vec::new()));
             }
             Additions::Given(add) => {
                 let add = std::mem::take(add);
                 let additions =
                     check_additions_in_txn(transaction, &*self.clock, &self.viewer, dataset, add, faults)
                         .await?;
+                if can_be_tried_in_txn(transaction, plan, head.latest_version, &additions, faults).await? {
+                    return Ok((Files::Untried(files_of(additions)), Vec::new()));
+                }
                 let removed = |id| doomed.contains(id);
                 let duplicates = duplicates_in_txn(transaction, dataset.id, &additions, removed).await?;
                 (additions, duplicates)
             }
         };
         let (files, skipped) = without_duplicates(files, duplicates, plan.on_duplicate, faults);
-        Ok((
-            Files::Given(files.into_iter().map(|addition| addition.file).collect()),
-            skipped,
-        ))
+        Ok((Files::Given(files_of(files)), skipped))
     }
+}
+
+fn files_of(additions: Vec<Addition>) -> Vec<Partition> {
+    additions.into_iter().map(|addition| addition.file).collect()
 }
 
 fn schema_path(plan: &Plan) -> &'static [&'static str] {
@@ -252,7 +258,8 @@ pub(in crate::store) fn without_duplicates(
     (additions, skipped.collect())
 }
 
-fn refuse_duplicates(duplicates: Vec<Duplicate>, faults: &mut Faults) {
+/// Adds to `faults` that these are there already, where there are any.
+pub(super) fn refuse_duplicates(duplicates: Vec<Duplicate>, faults: &mut Faults) {
     if !duplicates.is_empty() {
         let message = format!(
             "{} file(s) are there already, or twice in the request",
@@ -380,7 +387,7 @@ impl Files {
     async fn sums_in_txn(&self, transaction: &Transaction, head: &DatasetHead) -> Result<(Sums, Shape)> {
         let mut sql = Sql::new(transaction);
         let from = match self {
-            Self::Given(files) | Self::Moved(files) => return Ok(sums_of(files)),
+            Self::Given(files) | Self::Untried(files) | Self::Moved(files) => return Ok(sums_of(files)),
             Self::Staged(draft) => {
                 let (dataset, draft) = (sql.bind(head.dataset_id), sql.bind(*draft));
                 format!(

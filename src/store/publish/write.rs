@@ -13,6 +13,7 @@ use timestore_entity::partition::Model as Partition;
 use super::input::Published;
 use super::insert::{add_staged, insert_files_in_txn};
 use super::prepare::{Files, Prepared, Ready};
+use super::untried::insert_untried_in_txn;
 use crate::auth::Requester;
 use crate::model::span;
 use crate::store::backend::{Batch, Sql, Transaction};
@@ -199,11 +200,13 @@ impl Store {
     ) -> Result<()> {
         let (version, schema_version) = (manifest.version, manifest.schema_version);
         match files {
-            Files::Given(mut files) => {
-                files
-                    .iter_mut()
-                    .for_each(|file| file.schema_version = schema_version);
+            Files::Given(files) => {
+                let files = with_schema(files, schema_version);
                 insert_files_in_txn(batch, transaction, files, version).await?;
+            }
+            Files::Untried(files) => {
+                let files = with_schema(files, schema_version);
+                insert_untried_in_txn(batch, transaction, manifest.dataset_id, files, version).await?;
             }
             Files::Moved(files) => insert_files_in_txn(batch, transaction, files, version).await?,
             Files::Staged(draft) => {
@@ -252,6 +255,13 @@ impl Store {
             batch.run(transaction).await?;
         }
     }
+}
+
+fn with_schema(mut files: Vec<Partition>, schema_version: Option<i32>) -> Vec<Partition> {
+    files
+        .iter_mut()
+        .for_each(|file| file.schema_version = schema_version);
+    files
 }
 
 fn count(files: i64) -> Result<i32> {

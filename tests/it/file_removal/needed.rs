@@ -126,9 +126,14 @@ async fn nothing_is_published_at_the_path_of_a_claimed_file(database: TestDataba
         add: vec![aliased],
         ..append(other, "a.parquet", 0)
     };
+    let mut among_many = append(other, "a.parquet", 0);
+    among_many
+        .add
+        .extend((1..150).map(|n| file(&format!("{n}.parquet"), n)));
     for input in [
         append(bench.id, "a.parquet", 0),
         append(other, "a.parquet", 0),
+        among_many,
         aliased,
     ] {
         for on_duplicate in [DuplicatePolicy::Reject, DuplicatePolicy::Skip] {
