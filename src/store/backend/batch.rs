@@ -1,6 +1,8 @@
 //! Statements that write, executed together: on PostgreSQL as one, since each costs a round trip and work on both sides that a
 //! small one is not worth; on SQLite, which is called and not sent to, one after the other.
 
+use std::fmt::Write;
+
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement, Value};
 
 use super::constraint::is_refusal;
@@ -159,11 +161,15 @@ impl Counted {
 /// A statement with the numbers of its parameters `by` higher. Its text has no other dollar signs: values are bound.
 fn renumbered(text: &str, by: usize) -> String {
     let mut parts = text.split('$');
-    let mut renumbered = parts.next().unwrap_or_default().to_owned();
+    let mut renumbered = String::with_capacity(text.len() + 64);
+    renumbered.push_str(parts.next().unwrap_or_default());
     for part in parts {
-        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-        let number: usize = part[..end].parse().unwrap_or_default();
-        renumbered.push_str(&format!("${}{}", number + by, &part[end..]));
+        let digits = part.bytes().take_while(u8::is_ascii_digit);
+        let (end, number) = digits.fold((0, 0), |(end, number), digit| {
+            (end + 1, 10 * number + usize::from(digit - b'0'))
+        });
+        // Texts take whatever is written.
+        let _ = write!(renumbered, "${}{}", number + by, &part[end..]);
     }
     renumbered
 }

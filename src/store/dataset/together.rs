@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -25,7 +25,7 @@ use crate::store::{DatasetRef, Result};
 const SPACING: Duration = Duration::from_micros(500);
 
 /// How long anyone waits for others: one connection that hangs does not keep everybody from theirs.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Datasets that were found, whoever may see them, each with the revision of the storage targets at that time.
 pub(super) type Found = HashMap<DatasetRef, (i64, DatasetState)>;
@@ -152,14 +152,19 @@ struct Turn {
 }
 
 impl Turn {
-    /// Looks up what all of these wait for, as a task of its own: each of them may leave.
-    fn answer(self, waiting: Vec<Waiting>) {
+    /// Looks up what all of these wait for, as a task of its own: each of them may leave. It ends when all have.
+    fn answer(self, mut waiting: Vec<Waiting>) {
         let Some((tally, span)) = waiting.first().map(|first| first.request.clone()) else {
             return;
         };
         let refs: HashSet<DatasetRef> = waiting.iter().flat_map(|one| one.refs.iter().cloned()).collect();
         let answering = async move {
-            let found = tally.over((self.load)(refs.into_iter().collect())).await;
+            let look_up = tally.over((self.load)(refs.into_iter().collect()));
+            let found = tokio::select! {
+                biased;
+                found = look_up => found,
+                _ = join_all(waiting.iter_mut().map(|one| one.answer.closed())) => return,
+            };
             drop(self);
             let Ok(found) = found else { return };
             for Waiting { refs, answer, .. } in waiting {
@@ -331,6 +336,21 @@ mod tests {
         assert_eq!(catalog.asked(), [["a"], ["c"]]);
         catalog.answers.add_permits(1);
         assert_eq!(found(stays).await.as_deref(), Some("c"));
+        assert!(catalog.together.queues().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_ends() {
+        let catalog = Catalog::new();
+        let [first, one, other] = finding(&catalog, ["a", "b", "c"]);
+        settle().await;
+        catalog.answers.add_permits(1);
+        assert_eq!(found(first).await.as_deref(), Some("a"));
+        settle().await;
+        assert_eq!(catalog.asked()[1..], [["b", "c"]]);
+        one.abort();
+        other.abort();
+        settle().await;
         assert!(catalog.together.queues().is_empty());
     }
 

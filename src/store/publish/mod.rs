@@ -220,9 +220,8 @@ impl Store {
         of: (Dataset, DatasetHead),
         plan: Plan,
     ) -> Result<Published> {
-        let prepared = self
-            .prepare_in_txn(transaction, of, plan, Faults::default())
-            .await?;
-        self.write_prepared_in_txn(transaction, by, prepared).await
+        // Whoever awaits this awaits other things too, and what they hold of it is moved around with them.
+        let prepared = Box::pin(self.prepare_in_txn(transaction, of, plan, Faults::default())).await?;
+        Box::pin(self.write_prepared_in_txn(transaction, by, prepared)).await
     }
 }
