@@ -18,7 +18,7 @@ use timestore_entity::ids::{DatasetId, LeaseId, PartitionId};
 
 pub use acknowledge::{Acknowledged, Failed, FileRemovalAcknowledge, Removed};
 pub use claim::{Claimed, FileRemovalClaim, MAX_CLAIM};
-pub(in crate::store) use place::{KIN, LEASED, is_any_leased_in_txn, places};
+pub(in crate::store) use place::{KIN, LEASED, NONE_LEASED, is_none_leased_in_txn, places};
 pub use requeue::FileRemovalRequeue;
 
 use super::access::check_holds;

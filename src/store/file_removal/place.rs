@@ -9,11 +9,14 @@ use crate::store::backend::{Sql, Transaction};
 pub(in crate::store) const LEASED: &str =
     "removal.lease_id is not null and removal.done_at is null and removal.dead_at is null";
 
-/// Whether a worker has any file, of whatever dataset. Leases are named by their owners here, as their index does.
-pub(in crate::store) async fn is_any_leased_in_txn(transaction: &Transaction) -> Result<bool, DbErr> {
-    let text = "select exists (select 1 from timestore.file_removals \
-         where lease_owner is not null and done_at is null and dead_at is null)";
-    let rows = Sql::new(transaction).rows(transaction, text.to_owned()).await?;
+/// A condition: no worker has any file, of whatever dataset. Leases are named by their owners here, as their index does.
+pub(in crate::store) const NONE_LEASED: &str = "not exists (select 1 from timestore.file_removals \
+     where lease_owner is not null and done_at is null and dead_at is null)";
+
+/// Whether no worker has any file.
+pub(in crate::store) async fn is_none_leased_in_txn(transaction: &Transaction) -> Result<bool, DbErr> {
+    let text = format!("select {NONE_LEASED}");
+    let rows = Sql::new(transaction).rows(transaction, text).await?;
     rows.first().map_or(Ok(false), |row| row.try_get_by_index(0))
 }
 

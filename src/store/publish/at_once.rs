@@ -24,7 +24,7 @@ use super::write::{add_manifest, advanced};
 use crate::auth::Requester;
 use crate::store::backend::{Batch, Column, Relation, Sql, UNDER_WAY, relations};
 use crate::store::faults::Faults;
-use crate::store::file_removal::{LEASED, places};
+use crate::store::file_removal::{LEASED, NONE_LEASED, places};
 use crate::store::schema_version::{Resolved, resolve_in_txn};
 use crate::store::watermark::watermark_check_in_txn;
 use crate::store::{Result, Store};
@@ -152,10 +152,11 @@ fn add_head_as_remembered(
         ),
     ];
     let update = |Relation { from, mut sql, .. }| {
+        // Mostly there are no leases, and no places to be found out.
         let text = format!(
-            "update timestore.dataset_heads set {} where {} and {UNDER_WAY} and not exists (with given as (select * from {from}), \
-             {} select from place cross join timestore.file_removals as removal \
-             where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED})",
+            "update timestore.dataset_heads set {} where {} and {UNDER_WAY} and ({NONE_LEASED} or not exists (\
+             with given as (select * from {from}), {} select from place cross join timestore.file_removals as removal \
+             where removal.storage_target_id = place.storage_target_id and removal.file_path = place.file_path and {LEASED}))",
             assignments(&mut sql, head),
             as_remembered(&mut sql, &ready.head, &ready.dataset),
             places(&[])

@@ -16,7 +16,7 @@ use super::plan::{Plan, Removals};
 use super::prepare::refuse_duplicates;
 use crate::store::backend::{Batch, LIVE_PATH, LIVE_SIGNATURE, Transaction, violates};
 use crate::store::faults::Faults;
-use crate::store::file_removal::is_any_leased_in_txn;
+use crate::store::file_removal::is_none_leased_in_txn;
 use crate::store::{Result, StoreError};
 
 /// Whether files that nothing is wrong with so far can be inserted before it is known what is live: where that is the last thing that
@@ -44,7 +44,7 @@ pub(super) async fn can_be_tried_in_txn(
     {
         return Ok(false);
     }
-    Ok(!is_any_leased_in_txn(transaction).await?)
+    Ok(is_none_leased_in_txn(transaction).await?)
 }
 
 /// Inserts the files of a request as those of version `version`; refuses the request where any of them is live already.
