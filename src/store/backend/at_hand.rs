@@ -75,7 +75,7 @@ where
         let mut lent = self.take().await?;
         let began = Instant::now();
         let attended = Attended::new(&lent.flag);
-        // In a span, the driver would enter and leave that twice for each row.
+        // In a span, the driver would enter and leave that twice for each row. Of a read that goes well it has nothing to log.
         let fetching = query(&mut statement).fetch_all(&mut *lent.connection);
         let rows = fetching.with_subscriber(Dispatch::none()).await;
         attended.end();
